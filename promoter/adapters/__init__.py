@@ -1,0 +1,1 @@
+"""The outside: one world a module; none knows another."""

@@ -1,0 +1,1 @@
+"""Text: parse and print. No file is opened here."""

@@ -1,0 +1,1 @@
+"""Nouns: frozen, compared by value. No I/O and no clock."""

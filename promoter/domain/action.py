@@ -1,0 +1,74 @@
+"""What a pass decided. Every action carries its reason as a sentence for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from promoter.domain.evidence import Evidence
+from promoter.domain.version import Digest, ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class StartCanary:
+    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's."""
+
+    version: ModelVersion
+    digest: Digest
+    replicas: int
+    stable_replicas: int
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    """Give the canary `weight` percent of the requests, and pods for the weight after it."""
+
+    version: ModelVersion
+    weight: int
+    replicas: int
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """The canary (or a model's first version) becomes stable."""
+
+    version: ModelVersion
+    digest: Digest
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """There is evidence against the version: weight 0 and rejected; once that is live, no canary."""
+
+    version: ModelVersion
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Nobody can see or control the canary: weight 0, not rejected; it may start again."""
+
+    version: ModelVersion
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """This pass changes nothing. `alarm`: a person should look."""
+
+    reason: str
+    evidence: Evidence | None = None
+    alarm: bool = False
+
+
+Action = StartCanary | SetWeight | Promote | Revert | Withdraw | Hold
+
+# The actions that take traffic away from a canary. They never wait for a limit.
+WayBack = Revert | Withdraw

@@ -1,0 +1,58 @@
+"""Counts per evidence interval, and what they amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """One version's requests in one interval, summed over its pods.
+
+    bad: every request that did not end OK. faults: those for which the server is to blame.
+    slow: requests that were not answered OK within each bound, in the order of the bounds.
+    """
+
+    requests: int = 0
+    bad: int = 0
+    faults: int = 0
+    slow: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalCounts:
+    """Both arms in one interval of the wall clock. `end` is in seconds since the epoch."""
+
+    end: float
+    canary: ArmCounts
+    stable: ArmCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What all intervals of a rollout amount to.
+
+    start, end: from the rollout's beginning to the end of the last whole interval, seconds since the epoch.
+    canary, stable: totals over the rollout. last_canary, last_stable: totals over the last five minutes.
+    log_e: natural log of each e-process by name (errors, latency, slo, hard_ceiling), those that exist.
+    log_odds: natural log of their weighted mean, the odds against the canary.
+    upper_bound: excess error ratio that is not exceeded, with confidence 1 - false_promote.
+    bounds_us: the latency bounds, in microseconds, in the order of `slow`.
+    rate: requests per second, both arms, over the last minute.
+    """
+
+    start: float
+    end: float
+    intervals: int
+    canary: ArmCounts
+    stable: ArmCounts
+    last_canary: ArmCounts
+    last_stable: ArmCounts
+    log_odds: float
+    upper_bound: float
+    rate: float
+    log_e: Mapping[str, float] = field(default_factory=dict)
+    bounds_us: tuple[float, ...] = ()
+    first_request_at: float | None = None
+    stable_breaks_ceiling: bool = False

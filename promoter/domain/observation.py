@@ -1,0 +1,68 @@
+"""Everything one pass has seen of one model: raw facts, nothing judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from promoter.domain.application import Application
+from promoter.domain.measurements import LatencyProfile, Measurements
+from promoter.domain.names import ServedModel
+from promoter.domain.policy import RolloutPolicy
+from promoter.domain.release import Release
+from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.version import Listing, ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTraits:
+    """What the promoter's own settings say about the cluster.
+
+    scrape_interval: how often Prometheus reads the pods. reaction_time: from a fault to the moment
+    when a new weight is live (scrape, query, push, sync). ready_deadline: how long a canary's pods may
+    take to become Ready. restart_pause: first pause after a withdrawal; it doubles each time.
+    """
+
+    scrape_interval: timedelta = timedelta(seconds=5)
+    reaction_time: timedelta = timedelta(seconds=10)
+    ready_deadline: timedelta = timedelta(minutes=15)
+    restart_pause: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Versions that a person took out of service, and the commit that did it."""
+
+    versions: frozenset[ModelVersion]
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One model, as one pass saw it.
+
+    changed: the last commit that changed release.yaml.
+    withheld: what a person took away in that commit, None where nobody did.
+    listing: the candidates' source, None where it did not answer.
+    application: Argo CD's answer, None where it did not give one. lineage goes with it.
+    measurements: Prometheus' answer, None where it did not give one.
+    latency_profile: stable's latency in the hour before the rollout; goes with measurements.
+    newest_sample: time of the newest sample ever seen of the canary's pods (of stable's, where
+    there is no canary); None where none was.
+    problems: a sentence for each peer that did not answer.
+    """
+
+    served: ServedModel
+    head: Revision
+    release: Release
+    policy: RolloutPolicy
+    changed: Change
+    traits: ClusterTraits
+    withheld: Withheld | None = None
+    listing: Listing | None = None
+    application: Application | None = None
+    lineage: Lineage | None = None
+    measurements: Measurements | None = None
+    latency_profile: LatencyProfile = LatencyProfile()
+    newest_sample: datetime | None = None
+    problems: tuple[str, ...] = ()

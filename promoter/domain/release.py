@@ -1,0 +1,71 @@
+"""What an environment serves: stable, canary, rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
+from promoter.errors import InvalidName
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """The version that keeps the rest of the traffic.
+
+    `replicas` is the autoscaler's floor while a rollout is under way, None otherwise.
+    """
+
+    version: ModelVersion
+    digest: Digest
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The version on trial, and the percentage of requests it receives.
+
+    `replicas` is a floor, sized for the next weight. `since` is when the rollout began (UTC): its
+    evidence counts from there. `withdrawn` is the reason why the weight was taken back without
+    evidence against the version, None while it was not; `withdrawals` counts how often that
+    happened in this rollout, because the pause before the next try doubles each time.
+    """
+
+    version: ModelVersion
+    digest: Digest
+    weight: int
+    replicas: int
+    since: datetime
+    withdrawn: str | None = None
+    withdrawals: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 100:
+            raise InvalidName(f"{self.weight} is not a weight: use a whole number from 0 to 100")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A version that was reverted and is not offered again."""
+
+    version: ModelVersion
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one environment serves of one model. `stable` is None before the first version."""
+
+    stable: Stable | None = None
+    canary: Canary | None = None
+    rejected: tuple[Rejection, ...] = ()
+
+    def rejection(self, version: ModelVersion) -> Rejection | None:
+        """The rejection of `version`, or None where it was not rejected."""
+        return next((entry for entry in self.rejected if entry.version == version), None)
+
+    @property
+    def pinned(self) -> tuple[StoredVersion, ...]:
+        """The versions that are served now, stable first."""
+        live = (self.stable, self.canary)
+        return tuple(StoredVersion(entry.version, entry.digest) for entry in live if entry is not None)

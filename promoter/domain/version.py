@@ -1,0 +1,71 @@
+"""Model versions and the digests that pin their content."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from promoter.errors import InvalidName
+
+# TensorFlow Serving reads versions as int64; 0 is legal there, but we reserve it: "no version".
+_LARGEST = 2**63 - 1
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ModelVersion:
+    """The number naming a version's directory, from 1 to 2**63 - 1."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.number, bool) or not 1 <= self.number <= _LARGEST:
+            raise InvalidName(f"{self.number} is not a model version: use a whole number from 1 to 2**63 - 1")
+
+    @classmethod
+    def from_name(cls, name: str) -> ModelVersion:
+        """The version a directory's name stands for; `007`, `-1` and `４３` are no versions."""
+        if not (name.isascii() and name.isdecimal()) or (len(name) > 1 and name.startswith("0")) or len(name) > 19:
+            raise InvalidName(f"{name[:80]!r} is not a model version: use a whole number without leading zeros")
+        return cls(int(name))
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """SHA-256 of a version's manifest in canonical form, as `sha256:<64 hex digits>`."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.text):
+            raise InvalidName(f"{self.text[:80]!r} is not a digest: it must be sha256: and 64 hex digits")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A complete version in a model store (or, with an upstream, what is stable there)."""
+
+    version: ModelVersion
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class IncompleteVersion:
+    """A directory in the store that is no version yet, and why. `name` is as the store spells it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a store holds under one prefix, complete versions in rising order."""
+
+    complete: tuple[StoredVersion, ...] = ()
+    incomplete: tuple[IncompleteVersion, ...] = ()

@@ -1,0 +1,84 @@
+"""What control asks of the outside: four protocols, one for each world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from promoter.domain.application import Application
+from promoter.domain.measurements import LatencyProfile, Measurements
+from promoter.domain.names import ServedModel
+from promoter.domain.repository import Change, Commit, Inventory, Revision
+from promoter.domain.version import Listing, ModelVersion
+
+
+class Repository(Protocol):
+    """The Git repository that is the only memory."""
+
+    def fetch(self) -> Revision:
+        """The remote's head, with its objects here. Raises RepositoryUnavailable."""
+
+    def last_known_head(self) -> Revision | None:
+        """The head of the last fetch that succeeded, None before the first. Asks nobody."""
+
+    def inventory(self, revision: Revision) -> Inventory:
+        """Every folder in scope that holds a release.yaml."""
+
+    def read(self, revision: Revision, path: str) -> bytes | None:
+        """A regular file's content, None where there is no such file. Raises InvalidDocument for links and large files."""
+
+    def object_id(self, revision: Revision, path: str) -> str | None:
+        """The id of the blob or tree at `path`, None where there is nothing. Equal ids mean equal content."""
+
+    def contains(self, descendant: Revision, ancestor: Revision) -> bool:
+        """Whether `ancestor` is `descendant` or one of its ancestors; False where either is not known here."""
+
+    def last_change(self, revision: Revision, path: str) -> Change:
+        """The last commit up to `revision` that changed `path`. Raises InvalidName where `path` does not exist."""
+
+    def own_commits_since(self, revision: Revision, moment: datetime) -> int:
+        """How many commits the promoter made after `moment`."""
+
+    def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
+        """The newest commits, those that changed something under `folder` where one is given."""
+
+    def publish(self, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
+        """One commit on `parent` with `files` changed, pushed by compare-and-swap against `parent`.
+
+        The same arguments give the same commit, byte for byte. Raises HeadMoved, PushRefused,
+        RepositoryUnavailable, and ForbiddenWrite where the difference of the trees is more than
+        release.yaml files in scope; in each of these cases the remote was not changed by us
+        (RepositoryUnavailable: as far as can be known; the next fetch tells).
+        """
+
+
+class ModelStore(Protocol):
+    """Where versions appear."""
+
+    def listing(self, address: str) -> Listing:
+        """What is under one model's address. Raises StoreUnavailable, InvalidInput for an address that is not allowed."""
+
+
+class Metrics(Protocol):
+    """Prometheus: raw counters, never rates."""
+
+    def measurements(
+        self, served: ServedModel, start: datetime, at: datetime, bounds_us: tuple[float, ...]
+    ) -> Measurements:
+        """All samples from `start` to `at`, of the request counters, `up`, and the latency buckets at `bounds_us`.
+
+        Raises MetricsUnavailable where the answer is missing, partial, too large, or carries warnings.
+        """
+
+    def latency_profile(
+        self, served: ServedModel, version: ModelVersion, at: datetime, over: timedelta
+    ) -> LatencyProfile:
+        """Share of `version`'s requests slower than each bucket bound, from `at - over` to `at`. Raises MetricsUnavailable."""
+
+
+class Cluster(Protocol):
+    """Argo CD, through an account that may only `get` applications."""
+
+    def application(self, served: ServedModel, *, refresh: bool = False) -> Application:
+        """One Application with its pods and live route. `refresh` makes Argo CD look at Git first. Raises ClusterUnavailable."""

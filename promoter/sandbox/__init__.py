@@ -1,0 +1,1 @@
+"""A cluster on one machine: sync agent, model servers, proxy, metrics, traffic. The promoter runs unchanged in it."""
