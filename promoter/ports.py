@@ -26,7 +26,10 @@ class Repository(Protocol):
         """Every folder in scope that holds a release.yaml."""
 
     def read(self, revision: Revision, path: str) -> bytes | None:
-        """A regular file's content, None where there is no such file. Raises InvalidDocument for links and large files."""
+        """A regular file's content, None where there is no such file.
+
+        Raises InvalidDocument for links, for anything else that is no plain file, and for large files.
+        """
 
     def object_id(self, revision: Revision, path: str) -> str | None:
         """The id of the blob or tree at `path`, None where there is nothing. Equal ids mean equal content."""
@@ -57,7 +60,10 @@ class ModelStore(Protocol):
     """Where versions appear."""
 
     def listing(self, address: str) -> Listing:
-        """What is under one model's address. Raises StoreUnavailable, InvalidInput for an address that is not allowed."""
+        """What is under one model's address.
+
+        Raises StoreUnavailable, and InvalidInput for an address that is malformed or not allowed.
+        """
 
 
 class Metrics(Protocol):
@@ -74,11 +80,17 @@ class Metrics(Protocol):
     def latency_profile(
         self, served: ServedModel, version: ModelVersion, at: datetime, over: timedelta
     ) -> LatencyProfile:
-        """Share of `version`'s requests slower than each bucket bound, from `at - over` to `at`. Raises MetricsUnavailable."""
+        """Share of `version`'s requests slower than each bucket bound, from `at - over` to `at`.
+
+        Raises MetricsUnavailable.
+        """
 
 
 class Cluster(Protocol):
     """Argo CD, through an account that may only `get` applications."""
 
     def application(self, served: ServedModel, *, refresh: bool = False) -> Application:
-        """One Application with its pods and live route. `refresh` makes Argo CD look at Git first. Raises ClusterUnavailable."""
+        """One Application with its pods and live route; `refresh` makes Argo CD look at Git first.
+
+        Raises ClusterUnavailable.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from promoter.domain.application import Application
@@ -63,6 +63,6 @@ class Observation:
     application: Application | None = None
     lineage: Lineage | None = None
     measurements: Measurements | None = None
-    latency_profile: LatencyProfile = LatencyProfile()
+    latency_profile: LatencyProfile = field(default_factory=LatencyProfile)
     newest_sample: datetime | None = None
     problems: tuple[str, ...] = ()
