@@ -1,0 +1,150 @@
+"""Environment variables to one frozen Settings, or a sentence on what is wrong.
+
+Which repository, stores and servers the promoter talks to stands here and nowhere else: never in a
+file that a pull request can change. docs/reference/settings.md tells the same to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from promoter.domain.duration import format_duration, parse_duration
+from promoter.domain.observation import ClusterTraits
+from promoter.errors import InvalidName, InvalidSettings
+
+PREFIX = "PROMOTER_"
+
+
+@dataclass(frozen=True, slots=True)
+class GitRemote:
+    """The environment repository, and who commits to it. Keys and tokens are files, read when they are used."""
+
+    url: str
+    branch: str
+    clone: Path
+    scope: tuple[str, ...]
+    author_name: str
+    author_email: str
+    token_file: Path | None = None
+    ssh_key: Path | None = None
+    signing_key: Path | None = None
+    allowed_signers: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the promoter is told from outside."""
+
+    git: GitRemote
+    argocd_url: str
+    argocd_token_file: Path
+    prometheus_url: str
+    stores: tuple[str, ...]
+    pass_interval: timedelta
+    listing_interval: timedelta
+    traits: ClusterTraits
+    log_format: Literal["json", "text"]
+
+
+def git_remote(environment: Mapping[str, str]) -> GitRemote:
+    """The part that Git needs; raises InvalidSettings."""
+    read = _Reader(environment)
+    remote = _git_remote(read)
+    read.done()
+    return remote
+
+
+def settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from PROMOTER_* variables. Raises InvalidSettings with every fault at once."""
+    read = _Reader(environment)
+    defaults = ClusterTraits()
+    traits = ClusterTraits(
+        scrape_interval=read.duration("SCRAPE_INTERVAL", defaults.scrape_interval),
+        reaction_time=read.duration("REACTION_TIME", defaults.reaction_time),
+        ready_deadline=read.duration("READY_DEADLINE", defaults.ready_deadline),
+        restart_pause=read.duration("RESTART_PAUSE", defaults.restart_pause),
+    )
+    built = Settings(
+        git=_git_remote(read),
+        argocd_url=read.url("ARGOCD_URL"),
+        argocd_token_file=Path(read.text("ARGOCD_TOKEN_FILE")),
+        prometheus_url=read.url("PROMETHEUS_URL"),
+        stores=read.words("STORES", ""),
+        pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
+        listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
+        traits=traits,
+        log_format="text" if read.choice("LOG_FORMAT", ("json", "text")) == "text" else "json",
+    )
+    read.done()
+    return built
+
+
+def _git_remote(read: _Reader) -> GitRemote:
+    return GitRemote(
+        url=read.text("REPOSITORY"),
+        branch=read.text("BRANCH", "main"),
+        clone=Path(read.text("CLONE", "promoter-clone.git")),
+        scope=read.words("SCOPE", ""),
+        author_name=read.text("AUTHOR_NAME", "promoter"),
+        author_email=read.text("AUTHOR_EMAIL", "promoter@localhost"),
+        token_file=read.path("GIT_TOKEN_FILE"),
+        ssh_key=read.path("SSH_KEY"),
+        signing_key=read.path("SIGNING_KEY"),
+        allowed_signers=read.path("ALLOWED_SIGNERS"),
+    )
+
+
+class _Reader:
+    """Reads variables and gathers what is wrong with them, so that a person mends all in one go."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._faults: list[str] = []
+
+    def fault(self, name: str, problem: str) -> None:
+        self._faults.append(f"{PREFIX}{name} {problem}")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environment.get(PREFIX + name, "").strip()
+        if value:
+            return value
+        if default is None:
+            self.fault(name, "is not set")
+            return ""
+        return default
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, choices[0])
+        if value not in choices:
+            self.fault(name, f"is {value!r}; use {' or '.join(choices)}")
+        return value
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name, "")
+        return Path(value) if value else None
+
+    def words(self, name: str, default: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            self.fault(name, "is not a URL that begins with https:// or http://")
+        return value
+
+    def duration(self, name: str, default: timedelta) -> timedelta:
+        try:
+            return parse_duration(self.text(name, format_duration(default)))
+        except InvalidName as error:
+            self.fault(name, f"does not fit: {error}")
+            return default
+
+    def done(self) -> None:
+        if self._faults:
+            faults = "\n".join(f"  {fault}" for fault in self._faults)
+            raise InvalidSettings(f"the settings are incomplete:\n{faults}\ndocs/reference/settings.md explains each")

@@ -1,1 +1,61 @@
-"""The command line: arguments, settings, adapters, one pass, exit status."""
+"""The command line: arguments, settings, adapters, one pass, exit status.
+
+Commands are loaded when they are called, so that `promoter --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+# command: (module, attribute, one line for the overview)
+_COMMANDS = {
+    "run": ("promoter.cli.run", "run", "Watch and act, pass after pass, until stopped."),
+    "once": ("promoter.cli.run", "once", "One pass; --dry-run shows the commit it would make."),
+    "status": ("promoter.cli.status", "status", "What is served, what is on trial, and what it waits for."),
+    "history": ("promoter.cli.history", "history", "The decisions so far, read from the Git log."),
+    "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
+    "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
+    "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """The overview, from the table above: no command is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="promoter")
+def main() -> None:
+    r"""Serve TensorFlow models from Git, and let evidence decide.
+
+    A new version in a model store becomes a canary. Its share of the requests rises commit by
+    commit while the counts from Prometheus allow it, and ends promoted or reverted. Git is the only
+    memory: every weight is a commit.
+
+    \b
+    Try it on this machine:    promoter sandbox demo
+    Look, without touching:    promoter status, promoter once --dry-run
+    Before a pull request:     promoter check
+
+    The promoter is told by PROMOTER_* environment variables which repository, stores and servers it
+    talks to; docs/reference/settings.md lists them.
+    """

@@ -70,6 +70,10 @@ class ServedModel:
         return f"{self.folder}/{POLICY_FILE}"
 
     @property
+    def values_path(self) -> str:
+        return f"{self.folder}/{VALUES_FILE}"
+
+    @property
     def application(self) -> str:
         """The name of its Argo CD Application."""
         parts = [self.environment, self.group, self.model]

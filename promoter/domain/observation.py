@@ -28,6 +28,11 @@ class ClusterTraits:
     ready_deadline: timedelta = timedelta(minutes=15)
     restart_pause: timedelta = timedelta(minutes=1)
 
+    @property
+    def stale_after(self) -> timedelta:
+        """Samples older than three scrapes are not fresh."""
+        return 3 * self.scrape_interval
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
@@ -47,8 +52,8 @@ class Observation:
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
     latency_profile: stable's latency in the hour before the rollout; goes with measurements.
-    newest_sample: time of the newest sample ever seen of the canary's pods (of stable's, where
-    there is no canary); None where none was.
+    newest_sample: until when all Ready pods of every live version were scraped, as far as this
+    process ever saw; None where it never did.
     problems: a sentence for each peer that did not answer.
     """
 

@@ -1,0 +1,115 @@
+"""What libgit2 asks while it talks to a server: who we are, whom we trust, and whether to go on."""
+
+from __future__ import annotations
+
+import time
+
+import pygit2
+from pygit2.enums import CredentialType
+
+from promoter.adapters.git.settings import GitSettings
+from promoter.errors import HeadMoved, RepositoryUnavailable
+
+_LONGEST_TALK = 2000
+
+
+class AlreadyPushed(Exception):
+    """The remote has our commit: another try of ours got through. Never leaves the adapter."""
+
+
+class Talk(pygit2.RemoteCallbacks):
+    """One conversation with the server."""
+
+    def __init__(self, settings: GitSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._asked = 0
+        self._deadline = time.monotonic() + settings.transfer_timeout.total_seconds()
+
+    def credentials(
+        self, url: str, username_from_url: str | None, allowed_types: CredentialType
+    ) -> pygit2.UserPass | pygit2.Keypair | pygit2.Username:
+        del url
+        if allowed_types & CredentialType.USERNAME and not allowed_types & CredentialType.SSH_KEY:
+            return pygit2.Username(username_from_url or "git")
+        # Asked twice, the first answer was wrong, and libgit2 would go on asking.
+        self._asked += 1
+        if self._asked > 1:
+            raise RepositoryUnavailable(f"{self._settings.address} refuses the promoter's credentials")
+        if allowed_types & CredentialType.SSH_KEY:
+            return self._ssh_key(username_from_url or "git")
+        return self._user_and_password()
+
+    def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:  # noqa: FBT001 - pygit2's signature
+        """Trust what TLS or `known_hosts` vouches for, and nothing else.
+
+        Without this, pygit2 accepts every SSH host key (pygit2, callbacks.py, `_certificate_check_cb`).
+        """
+        del certificate, host
+        return valid
+
+    def transfer_progress(self, stats: pygit2.remotes.TransferProgress) -> None:
+        limit = self._settings.transfer_limit
+        if stats.received_bytes > limit:
+            raise RepositoryUnavailable(f"{self._settings.address} sent more than {limit} bytes at once")
+        if time.monotonic() > self._deadline:
+            raise RepositoryUnavailable(
+                f"{self._settings.address} took longer than {self._settings.transfer_timeout} to send its commits"
+            )
+
+    def _ssh_key(self, username: str) -> pygit2.Keypair:
+        key = self._settings.ssh_key
+        if key is None:
+            raise RepositoryUnavailable(f"{self._settings.address} asks for an SSH key, and none is set")
+        if not key.is_file():
+            raise RepositoryUnavailable(f"the SSH key {key} is not there")
+        return pygit2.Keypair(username, None, str(key), "")
+
+    def _user_and_password(self) -> pygit2.UserPass:
+        file = self._settings.token_file
+        if file is not None:
+            try:
+                return pygit2.UserPass(self._settings.username, file.read_text(encoding="utf-8").strip())
+            except OSError as error:
+                raise RepositoryUnavailable(f"the token file {file} cannot be read: {error.strerror}") from error
+        if self._settings.user_and_password is not None:
+            return pygit2.UserPass(*self._settings.user_and_password)
+        raise RepositoryUnavailable(f"{self._settings.address} asks for credentials, and no token file is set")
+
+
+class PushTalk(Talk):
+    """A push that is compare-and-swap: it goes on only where the remote's branch is at `parent`.
+
+    libgit2 alone only asks whether the remote's head is an ancestor of ours, and would put back what a person
+    has taken away. What it then sends to the server carries the head that is compared here, so the
+    server refuses whatever happens afterwards.
+    """
+
+    def __init__(self, settings: GitSettings, parent: pygit2.Oid, commit: pygit2.Oid) -> None:
+        super().__init__(settings)
+        self._parent = parent
+        self._commit = commit
+        self._said = ""
+        self.refusal: str | None = None
+
+    def push_negotiation(self, updates: list[pygit2.remotes.PushUpdate]) -> None:
+        for update in updates:
+            if update.src == self._commit:
+                raise AlreadyPushed
+            if update.src != self._parent:
+                raise HeadMoved(
+                    f"{update.dst_refname} is at {update.src}, not at {self._parent}: somebody pushed first"
+                )
+
+    def push_update_reference(self, refname: str, message: str | None) -> None:
+        """Keep the server's refusal: libgit2 reports it here, and otherwise as a success."""
+        if message is not None:
+            self.refusal = f"{refname}: {message or 'refused without a reason'}"
+
+    def sideband_progress(self, string: str) -> None:
+        self._said = (self._said + string)[-_LONGEST_TALK:]
+
+    @property
+    def said(self) -> str:
+        """What the server's hooks wrote for people, the newest 2 000 characters."""
+        return self._said

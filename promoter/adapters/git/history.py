@@ -1,0 +1,138 @@
+"""Who changed what, and when, along first parents: a merge counts as one change, made by whoever merged.
+
+Everything is read from trees and signatures. Trailers are never an input: anybody can write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+
+import pygit2
+
+from promoter.adapters.git.text import printable, sentence
+from promoter.adapters.git.trees import entry_at
+from promoter.domain.repository import Change, Commit
+
+# How many new commits are walked before an index is begun afresh instead of continued.
+_NEWEST = 1000
+_INDEXES = 4
+
+
+class History:
+    """The history of one clone. `is_ours` tells the promoter's commits from everybody else's."""
+
+    def __init__(self, repository: pygit2.Repository, is_ours: Callable[[pygit2.Commit], bool]) -> None:
+        self._repository = repository
+        self._is_ours = is_ours
+        self._indexes: dict[pygit2.Oid, _Index] = {}
+
+    def last_change(self, head: pygit2.Commit, path: str) -> Change:
+        """The last commit up to `head` that changed `path`, which exists there."""
+        commit = self._repository[self._index(head).last_change(path)].peel(pygit2.Commit)
+        parent = commit.parents[0] if commit.parent_ids else None
+        before = parent if parent is not None and entry_at(parent.tree, path) is not None else None
+        return Change(
+            revision=str(commit.id),
+            at=_time(commit),
+            author=_author(commit),
+            ours=self._is_ours(commit),
+            before=None if before is None else str(before.id),
+        )
+
+    def own_commits_since(self, head: pygit2.Commit, moment: datetime) -> int:
+        """The promoter's commits after `moment`, among the newest 1 000 commits.
+
+        People's clocks may be wrong, so only a commit of the promoter's own ends the count.
+        """
+        count = 0
+        for commit in islice(self._first_parents(head), _NEWEST):
+            if not self._is_ours(commit):
+                continue
+            if _time(commit) <= moment:
+                break
+            count += 1
+        return count
+
+    def log(self, head: pygit2.Commit, folder: str | None, limit: int) -> tuple[Commit, ...]:
+        """The newest commits, those that changed what is at `folder` where one is given."""
+        commits: list[Commit] = []
+        for commit in self._first_parents(head):
+            if len(commits) >= limit:
+                break
+            if folder is None or self._changed(commit, folder):
+                message = printable(commit.raw_message.decode(errors="replace"))
+                ours = self._is_ours(commit)
+                commits.append(Commit(str(commit.id), _time(commit), _author(commit), message, ours))
+        return tuple(commits)
+
+    def _changed(self, commit: pygit2.Commit, path: str) -> bool:
+        parent = commit.parents[0] if commit.parent_ids else None
+        return entry_at(commit.tree, path) != (None if parent is None else entry_at(parent.tree, path))
+
+    def _first_parents(self, head: pygit2.Commit) -> Iterator[pygit2.Commit]:
+        commit = head
+        while commit.parent_ids:
+            yield commit
+            commit = commit.parents[0]
+        yield commit
+
+    def _index(self, head: pygit2.Commit) -> _Index:
+        """The index that begins at `head`, continued from an older one where they meet."""
+        index = self._indexes.get(head.id)
+        if index is None:
+            index = _Index(head)
+            for _ in range(_NEWEST):
+                if index.next is None or index.next.id in self._indexes:
+                    break
+                index.step()
+            if index.next is not None and index.next.id in self._indexes:
+                index.absorb(self._indexes[index.next.id])
+            if len(self._indexes) >= _INDEXES:
+                self._indexes.pop(next(iter(self._indexes)))
+            self._indexes[head.id] = index
+        return index
+
+
+class _Index:
+    """The last change of every path, as far as the first parents of `start` were walked.
+
+    One walk serves all paths: each commit is compared with its parent once, not once for each model.
+    """
+
+    def __init__(self, start: pygit2.Commit) -> None:
+        self.next: pygit2.Commit | None = start
+        self._changes: dict[str, pygit2.Oid] = {}
+
+    def last_change(self, path: str) -> pygit2.Oid:
+        """The commit that changed `path` last; walks on until it is found."""
+        while path not in self._changes and self.next is not None:
+            self.step()
+        return self._changes[path]
+
+    def step(self) -> None:
+        """Take up the changes of one more commit."""
+        commit = self.next
+        if commit is None:
+            return
+        self.next = commit.parents[0] if commit.parent_ids else None
+        diff = commit.tree.diff_to_tree() if self.next is None else commit.tree.diff_to_tree(self.next.tree)
+        for delta in diff.deltas:
+            path = delta.new_file.raw_path.decode(errors="backslashreplace")
+            while path:
+                self._changes.setdefault(path, commit.id)
+                path = path.rpartition("/")[0]
+
+    def absorb(self, older: _Index) -> None:
+        """Go on where `older`, which begins at our next commit, has got to."""
+        self._changes = older._changes | self._changes
+        self.next = older.next
+
+
+def _time(commit: pygit2.Commit) -> datetime:
+    return datetime.fromtimestamp(commit.commit_time, UTC)
+
+
+def _author(commit: pygit2.Commit) -> str:
+    return sentence(commit.author.raw_name.decode(errors="replace"))

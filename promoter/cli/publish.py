@@ -1,0 +1,34 @@
+"""`promoter publish`: a SavedModel becomes a version of a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from promoter.adapters.publishing import publish as upload
+from promoter.cli.wiring import tells_errors
+from promoter.domain.version import ModelVersion
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("store")
+@click.option("--version", "number", metavar="N|auto", default="auto", show_default=True, help="The version's number.")
+@tells_errors
+def publish(directory: Path, store: str, number: str) -> None:
+    """Copy the SavedModel in DIRECTORY into STORE (file:///models/resnet50) as a new version.
+
+    The files go first and manifest.json last, so that half an upload is never a version. An existing
+    version is never overwritten.
+    """
+    version = None if number == "auto" else ModelVersion.from_name(number)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"publishing {directory.name}")
+        stored = upload(
+            directory, store, version, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    click.echo(f"{store.rstrip('/')}/{stored.version} is complete: {stored.digest}")

@@ -1,0 +1,80 @@
+"""`promoter run` and `promoter once`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+import click
+
+from promoter.cli.wiring import reconciler, repository, tells_errors, told
+from promoter.control.loop import Loop
+from promoter.control.reconcile import Survey
+from promoter.domain.action import Hold
+from promoter.logs import set_up
+
+
+@click.command()
+@tells_errors
+def run() -> None:
+    """Watch and act, pass after pass, until stopped (SIGTERM, SIGINT).
+
+    Events go to standard error, one a line. Killing it at any moment is safe: it remembers nothing
+    that is not in Git.
+    """
+    given = told()
+    set_up(given.log_format)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    Loop(reconciler(given), given.pass_interval).run(stop)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show the commit that this pass would make, and make none.")
+@tells_errors
+def once(*, dry_run: bool) -> None:
+    """One pass: observe, decide, act.
+
+    Exit status 0 if the pass ended, whatever it decided; 1 if a peer that it cannot do without did not answer,
+    if the push failed, or if a model's files do not parse.
+    """
+    given = told()
+    set_up(given.log_format)
+    passes = reconciler(given)
+    survey = passes.survey(datetime.now(UTC).replace(microsecond=0))
+    for verdict in survey.verdicts:
+        click.echo(f"{verdict.served}: {verdict.action.reason}")
+    if dry_run:
+        _show(survey)
+    elif survey.stale is not None:
+        click.echo(f"error: {survey.stale}; nothing was pushed", err=True)
+        sys.exit(1)
+    else:
+        revision = passes.act(survey)
+        click.echo(f"pushed {revision}" if revision else "nothing to push")
+    if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
+        sys.exit(1)
+
+
+def _show(survey: Survey) -> None:
+    """The commit as `git show` would print it, near enough for a person."""
+    if survey.draft is None:
+        held = all(isinstance(verdict.action, Hold) for verdict in survey.verdicts)
+        click.echo("no commit would be made" if held else "no commit would be made: the files say it already")
+        return
+    click.echo(f"\nwould commit on {survey.draft.parent[:12]}:\n")
+    click.echo("\n".join(f"    {line}".rstrip() for line in survey.draft.message.splitlines()))
+    before = repository()
+    for path, content in survey.draft.files.items():
+        old = before.read(survey.draft.parent, path) or b""
+        click.echo("\n" + _difference(path, old.decode(), content.decode()))
+
+
+def _difference(path: str, before: str, after: str) -> str:
+    import difflib  # noqa: PLC0415 - only a dry run needs it
+
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
+    return "\n".join(lines)

@@ -1,0 +1,181 @@
+"""`promoter status` and `promoter history`: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from promoter.cli.wiring import reconciler, repository, tells_errors, told
+from promoter.control.reconcile import Survey, Verdict
+from promoter.documents.commit_message import read_trailers
+from promoter.domain.action import Hold
+from promoter.domain.figures import grouped, percent
+from promoter.errors import RepositoryUnavailable
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@tells_errors
+def status(*, as_json: bool) -> None:
+    """What is served, what is on trial, and what it waits for.
+
+    Looks at Git, the store, Argo CD and Prometheus as a pass would, and writes nothing.
+    """
+    survey = reconciler(told()).survey(datetime.now(UTC).replace(microsecond=0))
+    if as_json:
+        click.echo(json.dumps(_as_data(survey), indent=2, ensure_ascii=False))
+    else:
+        _print_tables(survey)
+    if survey.stale is not None:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--environment", help="Only this environment.")
+@click.option(
+    "--limit", default=30, show_default=True, type=click.IntRange(1, 10_000), help="How many commits to read."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for programs.")
+@tells_errors
+def history(*, model: str | None, environment: str | None, limit: int, as_json: bool) -> None:
+    """The decisions so far, read from the Git log, newest first. MODEL narrows them to one model."""
+    git = repository()
+    stale = None
+    try:
+        head = git.fetch()
+    except RepositoryUnavailable as error:
+        known = git.last_known_head()
+        if known is None:
+            raise
+        head, stale = known, str(error)
+    table = Table(box=None, pad_edge=False)
+    for column in ("commit", "time (UTC)", "by", "model", "action", "subject"):
+        table.add_column(column, no_wrap=column != "subject")
+    for commit in git.log(head, limit=limit):
+        for record in read_trailers(commit.message) or (None,):
+            served = str(record.served) if record else ""
+            if (model or environment) and not _matches(served, model, environment):
+                continue
+            action = record.action if record else ""
+            subject = commit.message.splitlines()[0] if commit.message else ""
+            row = [commit.revision[:12], f"{commit.at:%Y-%m-%d %H:%M:%S}", commit.author, served, action, subject]
+            if as_json:
+                keys = ("commit", "time", "author", "model", "action", "subject")
+                line = dict(zip(keys, [commit.revision, commit.at.isoformat(), *row[2:]], strict=True))
+                click.echo(json.dumps(line | {"promoter": commit.ours}, ensure_ascii=False))
+            else:
+                table.add_row(*(Text(cell) for cell in row))
+    if not as_json:
+        Console().print(table)
+    if stale:
+        click.echo(f"warning: {stale}; this is the history up to the last head that is known", err=True)
+
+
+def _matches(served: str, model: str | None, environment: str | None) -> bool:
+    parts = served.split("/")
+    return (model is None or parts[-1] == model) and (environment is None or parts[0] == environment)
+
+
+def _as_data(survey: Survey) -> dict[str, Any]:
+    return {
+        "head": survey.head,
+        "time": survey.at.isoformat(),
+        "problem": survey.stale,
+        "models": [_model_data(verdict) for verdict in survey.verdicts],
+        "misnamed": [{"folder": entry.folder, "reason": entry.reason} for entry in survey.misnamed],
+    }
+
+
+def _model_data(verdict: Verdict) -> dict[str, Any]:
+    served, action, seen = verdict.served, verdict.action, verdict.seen
+    data: dict[str, Any] = {
+        "environment": served.environment,
+        "group": served.group,
+        "model": served.model,
+        "next": type(action).__name__,
+        "reason": action.reason,
+        "alarm": isinstance(action, Hold) and action.alarm,
+    }
+    if seen is None:
+        return data
+    release = seen.release
+    data["stable"] = release.stable.version.number if release.stable else None
+    data["canary"] = None
+    if release.canary is not None:
+        canary = release.canary
+        data["canary"] = {
+            "version": canary.version.number,
+            "weight": canary.weight,
+            "replicas": canary.replicas,
+            "since": canary.since.isoformat(),
+            "withdrawn": canary.withdrawn,
+        }
+    data["rejected"] = {str(entry.version): entry.reason for entry in release.rejected}
+    data["incomplete"] = {entry.name: entry.reason for entry in (seen.listing.incomplete if seen.listing else ())}
+    data["problems"] = list(seen.problems)
+    if action.evidence is not None:
+        evidence = action.evidence
+        data["evidence"] = {
+            "odds": math.exp(min(evidence.log_odds, 700)),
+            "log_e": dict(evidence.log_e),
+            "upper_bound": evidence.upper_bound,
+            "canary": {"requests": evidence.canary.requests, "bad": evidence.canary.bad},
+            "stable": {"requests": evidence.stable.requests, "bad": evidence.stable.bad},
+            "requests_per_second": evidence.rate,
+        }
+    return data
+
+
+def _print_tables(survey: Survey) -> None:
+    console = Console()
+    if survey.stale is not None:
+        console.print(f"[bold red]The Git remote does not answer.[/] {survey.stale}", highlight=False)
+        console.print(f"What follows is about the last head that is known, {survey.head[:12]}.\n")
+    table = Table(box=None, pad_edge=False)
+    for column in ("model", "stable", "canary", "weight", "failed", "odds against", "excess below", "next", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    for verdict in survey.verdicts:
+        table.add_row(*_row(verdict))
+    console.print(table)
+    for verdict in survey.verdicts:
+        seen = verdict.seen
+        if seen is None:
+            continue
+        for entry in seen.listing.incomplete if seen.listing else ():
+            console.print(Text(f"{verdict.served}: {entry.name} is not a version: {entry.reason}"))
+        for rejection in seen.release.rejected:
+            console.print(Text(f"{verdict.served}: {rejection.version} is rejected: {rejection.reason}"))
+        for problem in seen.problems:
+            console.print(Text(f"{verdict.served}: {problem}", style="red"))
+    for folder in survey.misnamed:
+        console.print(Text(f"{folder.folder}: {folder.reason}", style="red"))
+
+
+def _row(verdict: Verdict) -> list[Text]:
+    action, seen = verdict.action, verdict.seen
+    release = seen.release if seen else None
+    stable = release.stable if release else None
+    canary = release.canary if release else None
+    evidence = action.evidence
+    alarm = isinstance(action, Hold) and action.alarm
+    cells = [
+        str(verdict.served),
+        str(stable.version) if stable else "–",
+        str(canary.version) if canary else "–",
+        f"{canary.weight} %" if canary else "–",
+        f"{grouped(evidence.canary.bad)} of {grouped(evidence.canary.requests)}" if evidence else "–",
+        f"{math.exp(min(evidence.log_odds, 700)):.3g} to 1" if evidence else "–",
+        percent(evidence.upper_bound) if evidence else "–",
+        type(action).__name__,
+        action.reason,
+    ]
+    return [Text(cell, style="red" if alarm else "") for cell in cells]

@@ -1,0 +1,72 @@
+"""The only place that knows concrete adapters: settings to ports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from promoter.adapters.argocd import ArgoCluster
+from promoter.adapters.git import GitRepository, GitSettings
+from promoter.adapters.object_store import AllowedStores, FileStore
+from promoter.adapters.prometheus import PrometheusMetrics
+from promoter.control.observe import Observer, Ports
+from promoter.control.reconcile import Reconciler
+from promoter.errors import PromoterError
+from promoter.settings import GitRemote, Settings, git_remote, settings
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def told() -> Settings:
+    """The settings of this process. Raises InvalidSettings."""
+    return settings(os.environ)
+
+
+def repository(remote: GitRemote | None = None) -> GitRepository:
+    """The environment repository; with no argument, the one that the environment variables name."""
+    remote = remote or git_remote(os.environ)
+    return GitRepository(
+        GitSettings(
+            url=remote.url,
+            branch=remote.branch,
+            clone=remote.clone,
+            scope=remote.scope,
+            author_name=remote.author_name,
+            author_email=remote.author_email,
+            token_file=remote.token_file,
+            ssh_key=remote.ssh_key,
+            signing_key=remote.signing_key,
+            allowed_signers=remote.allowed_signers,
+        )
+    )
+
+
+def reconciler(given: Settings) -> Reconciler:
+    """A reconciler over the real world."""
+    ports = Ports(
+        repository(given.git),
+        AllowedStores(given.stores, {"file": FileStore()}),
+        PrometheusMetrics(given.prometheus_url),
+        ArgoCluster(given.argocd_url, given.argocd_token_file),
+    )
+    return Reconciler(ports, Observer(ports, given.traits, given.listing_interval))
+
+
+def tells_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Our own errors become one sentence on standard error and exit status 1; others are bugs and keep their trace."""
+
+    @wraps(command)
+    def telling(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return command(*args, **kwargs)
+        except PromoterError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(1)
+
+    return telling

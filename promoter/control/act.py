@@ -1,0 +1,52 @@
+"""Actions to one commit: file texts, the message, the push."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from promoter.decisions.transition import released
+from promoter.documents.commit_message import Decision, write_message
+from promoter.documents.release_file import write_release
+from promoter.domain.action import Action
+from promoter.domain.observation import Observation
+from promoter.domain.repository import Revision
+from promoter.ports import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A commit that is not pushed yet. `files`: new content by path."""
+
+    parent: Revision
+    files: dict[str, bytes]
+    message: str
+    at: datetime
+
+
+def draft(
+    repository: Repository, decided: Sequence[tuple[Observation, Action]], head: Revision, now: datetime
+) -> Draft | None:
+    """One commit for all that is due, in the order of the models; None where nothing changes a file.
+
+    Its dates are those of the pass, so the same pass builds the same commit.
+    """
+    files: dict[str, bytes] = {}
+    decisions = []
+    for seen, action in sorted(decided, key=lambda pair: pair[0].served.folder):
+        after = released(seen.release, action, now)
+        if after == seen.release:
+            continue
+        path = seen.served.release_path
+        before = repository.read(head, path) or b""
+        files[path] = write_release(before.decode(), after, path).encode()
+        decisions.append(Decision(seen.served, action, seen.release, after, seen.changed.revision))
+    if not files:
+        return None
+    return Draft(head, files, write_message(decisions), now)
+
+
+def publish(repository: Repository, commit: Draft) -> Revision:
+    """Push by compare-and-swap. Raises what Repository.publish raises."""
+    return repository.publish(commit.parent, commit.files, commit.message, commit.at)

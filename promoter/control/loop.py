@@ -1,0 +1,130 @@
+"""Pass after pass until told to stop: how long to wait, and what to say of it."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from promoter.control.reconcile import Reconciler, Survey, Verdict
+from promoter.domain.action import Hold
+from promoter.domain.names import ServedModel
+from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
+
+# A way back that is barred is tried again this often, without end.
+_WAY_BACK_RETRY = timedelta(seconds=5)
+_LONGEST_BACKOFF = timedelta(minutes=1)
+
+# After so many lost races in a row a person should know that the repository is busy.
+_MANY_LOSSES = 5
+
+_MANUAL_WAY_OUT = (
+    "exposure goes on: switch off auto-sync of the application and set the weight in its route by hand "
+    "(docs/operations.md, 'When the way back is barred')"
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Failures in a row, and the wait that follows: full jitter over a doubling span."""
+
+    failures: int = 0
+
+    def failed(self, interval: timedelta) -> timedelta:
+        self.failures += 1
+        span = min(_LONGEST_BACKOFF, interval * 2 ** min(self.failures, 8))
+        return max(interval, span * random.random())  # noqa: S311 - jitter, no secret
+
+
+class Loop:
+    """Runs passes. `clock` gives the time of a pass in UTC, whole seconds."""
+
+    def __init__(
+        self, reconciler: Reconciler, interval: timedelta, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self._reconciler = reconciler
+        self._interval = interval
+        self._clock = clock or (lambda: datetime.now(UTC).replace(microsecond=0))
+        self._backoff = Backoff()
+        self._said: dict[ServedModel, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Pass after pass until `stop` is set."""
+        while not stop.is_set():
+            stop.wait(self.one_pass().total_seconds())
+
+    def one_pass(self) -> timedelta:
+        """One pass, and how long to wait before the next. No peer's failure ends the loop."""
+        survey: Survey | None = None
+        try:
+            survey = self._reconciler.survey(self._clock())
+            self._say(survey)
+            if survey.stale is not None:
+                raise RepositoryUnavailable(survey.stale)
+            revision = self._reconciler.act(survey)
+        except PromoterError as error:
+            return self._failed(error, survey)
+        self._backoff.failures = 0
+        if revision is not None and survey.draft is not None:
+            log.info("commit.pushed", revision=revision, subject=survey.draft.message.splitlines()[0])
+        return self._interval
+
+    def _failed(self, error: PromoterError, survey: Survey | None) -> timedelta:
+        wait = self._backoff.failed(self._interval)
+        barred = survey is not None and survey.way_back_due
+        if isinstance(error, HeadMoved):
+            log.info("pass.head_moved", detail=str(error))
+            if self._backoff.failures >= _MANY_LOSSES:
+                log.warning("repository.busy", losses=self._backoff.failures)
+            return min(wait, self._interval)
+        event = "push.refused" if isinstance(error, PushRefused) else "repository.unavailable"
+        if barred:
+            log.critical(event, detail=str(error), way_out=_MANUAL_WAY_OUT, retry_in=_WAY_BACK_RETRY.total_seconds())
+            return min(wait, _WAY_BACK_RETRY)
+        log.error(event, detail=str(error), failures=self._backoff.failures, retry_in=round(wait.total_seconds(), 1))
+        return wait
+
+    def _say(self, survey: Survey) -> None:
+        for folder in survey.misnamed:
+            log.error("folder.misnamed", folder=folder.folder, reason=folder.reason)
+        for verdict in survey.verdicts:
+            if self._is_news(verdict):
+                _log_verdict(verdict)
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        """Every pass of a rollout is; a model at rest only when its reason changes."""
+        reason = verdict.action.reason
+        changed = self._said.get(verdict.served) != reason
+        self._said[verdict.served] = reason
+        return changed or (verdict.seen is not None and verdict.seen.release.canary is not None)
+
+
+def _log_verdict(verdict: Verdict) -> None:
+    action, seen = verdict.action, verdict.seen
+    facts: dict[str, object] = {"environment": verdict.served.environment, "model": verdict.served.model}
+    if verdict.served.group:
+        facts["group"] = verdict.served.group
+    if seen is not None and seen.release.stable is not None:
+        facts["stable"] = seen.release.stable.version.number
+    if seen is not None and seen.release.canary is not None:
+        facts |= {"canary": seen.release.canary.version.number, "weight": seen.release.canary.weight}
+    evidence = action.evidence
+    if evidence is not None:
+        facts |= {
+            "log_odds": round(evidence.log_odds, 4),
+            "upper_bound": evidence.upper_bound,
+            "canary_requests": evidence.canary.requests,
+            "canary_bad": evidence.canary.bad,
+            "stable_requests": evidence.stable.requests,
+            "stable_bad": evidence.stable.bad,
+            "log_e": {name: round(value, 4) for name, value in evidence.log_e.items()},
+        }
+    name = "held" if isinstance(action, Hold) else type(action).__name__
+    say = log.warning if isinstance(action, Hold) and action.alarm else log.info
+    say(f"rollout.{name}", reason=action.reason, **facts)

@@ -1,0 +1,197 @@
+"""Ask the ports, return an Observation: raw facts of one pass, nothing judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from promoter.decisions.candidate import candidate, withheld_by
+from promoter.decisions.counting import seen_until
+from promoter.decisions.evidence import latency_bounds
+from promoter.documents.policy_file import parse_policy
+from promoter.documents.release_file import parse_release
+from promoter.domain.application import Application
+from promoter.domain.names import ServedModel
+from promoter.domain.observation import ClusterTraits, Observation, Withheld
+from promoter.domain.policy import RolloutPolicy
+from promoter.domain.release import Release
+from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.version import Listing, StoredVersion
+from promoter.errors import InvalidDocument, InvalidInput, PromoterError
+from promoter.ports import Cluster, Metrics, ModelStore, Repository
+
+CHART = "charts/model-serving"
+
+# Latency bounds are chosen from what stable did in the hour before the rollout.
+_PROFILE_SPAN = timedelta(hours=1)
+
+# Counters need a sample from before the first interval; a minute is more than any scrape interval.
+_LEAD = timedelta(minutes=2)
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The four worlds."""
+
+    repository: Repository
+    store: ModelStore
+    metrics: Metrics
+    cluster: Cluster
+
+
+class Observer:
+    """Looks at models. Between passes it keeps only what spares questions: listings, and newest sample times."""
+
+    def __init__(self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta) -> None:
+        self._ports = ports
+        self._traits = traits
+        self._listing_interval = listing_interval
+        self._listings: dict[str, tuple[datetime, Listing]] = {}
+        self._newest: dict[ServedModel, datetime] = {}
+
+    def read(self, served: ServedModel, head: Revision) -> Observation:
+        """What Git says of a model at `head`. Raises InvalidInput where a file does not parse."""
+        release = self._release(served, head)
+        policy = self._policy(served, head)
+        changed = self._ports.repository.last_change(head, served.release_path)
+        withheld = self._withheld(served, release, changed)
+        listing = self._upstream(served, head, policy) if policy.candidates.upstream else None
+        return Observation(served, head, release, policy, changed, self._traits, withheld=withheld, listing=listing)
+
+    def ask(self, seen: Observation, now: datetime) -> Observation:
+        """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
+
+        A model without a canary and without a candidate costs one look at its store and nothing else.
+        """
+        if seen.release.canary is None:
+            seen = self._with_listing(seen, now)
+            if seen.listing is None or candidate(seen.release, seen.listing, seen.withheld) is None:
+                return seen
+            if seen.release.stable is None:
+                return seen
+        seen = self._with_application(seen)
+        return self._with_measurements(seen, now)
+
+    def _release(self, served: ServedModel, revision: Revision) -> Release:
+        return parse_release(self._text(served.release_path, revision), served.release_path)
+
+    def _policy(self, served: ServedModel, revision: Revision) -> RolloutPolicy:
+        return parse_policy(self._text(served.policy_path, revision), served.policy_path)
+
+    def _text(self, path: str, revision: Revision) -> bytes:
+        content = self._ports.repository.read(revision, path)
+        if content is None:
+            raise InvalidDocument(
+                path, None, "the file is missing", "Add it; docs/reference/files.md shows what it holds"
+            )
+        return content
+
+    def _withheld(self, served: ServedModel, release: Release, changed: Change) -> Withheld | None:
+        """What a person's last edit took out of service. A file that did not parse before says nothing."""
+        if changed.ours or changed.before is None:
+            return None
+        try:
+            before = self._release(served, changed.before)
+        except InvalidInput:
+            return None
+        versions = withheld_by(before, release)
+        return Withheld(versions, changed) if versions else None
+
+    def _upstream(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> Listing:
+        """The one version that is stable upstream, if any."""
+        upstream = replace(served, environment=policy.candidates.upstream)
+        content = self._ports.repository.read(head, upstream.release_path)
+        if content is None:
+            raise InvalidDocument(
+                served.policy_path,
+                None,
+                f"its upstream has no {upstream.release_path}",
+                "Name an environment that serves this model, or use candidates.store",
+            )
+        stable = parse_release(content, upstream.release_path).stable
+        return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
+
+    def _with_listing(self, seen: Observation, now: datetime) -> Observation:
+        address = seen.policy.candidates.store
+        if address is None:
+            return seen
+        known = self._listings.get(address)
+        if known is not None and now - known[0] < self._listing_interval:
+            return replace(seen, listing=known[1])
+        seen, listing = _answered(seen, lambda: self._ports.store.listing(address))
+        if listing is None:
+            return seen
+        self._listings[address] = (now, listing)
+        return replace(seen, listing=listing)
+
+    def _with_application(self, seen: Observation) -> Observation:
+        seen, application = _answered(seen, lambda: self._ports.cluster.application(seen.served))
+        if application is None:
+            return seen
+        return replace(seen, application=application, lineage=self._lineage(seen, application))
+
+    def _lineage(self, seen: Observation, application: Application) -> Lineage | None:
+        synced = application.revision
+        if synced is None:
+            return None
+        repository = self._ports.repository
+        unchanged = all(
+            repository.object_id(synced, path) == repository.object_id(seen.head, path)
+            for path in (seen.served.folder, CHART)
+        )
+        return Lineage(contains=repository.contains(synced, seen.changed.revision), unchanged=unchanged)
+
+    def _with_measurements(self, seen: Observation, now: datetime) -> Observation:
+        seen, measured = _answered(seen, lambda: self._measure(seen, now))
+        if measured is not None:
+            seen = measured
+            newest = _newest_sample(seen)
+            if newest is not None:
+                self._newest[seen.served] = max(newest, self._newest.get(seen.served, newest))
+        return replace(seen, newest_sample=self._newest.get(seen.served))
+
+    def _measure(self, seen: Observation, now: datetime) -> Observation:
+        metrics, canary, stable = self._ports.metrics, seen.release.canary, seen.release.stable
+        if canary is None or stable is None:
+            return replace(seen, measurements=metrics.measurements(seen.served, now - _LEAD, now, ()))
+        profile = metrics.latency_profile(seen.served, stable.version, canary.since, _PROFILE_SPAN)
+        bounds = latency_bounds(profile, seen.policy.limits)
+        measured = metrics.measurements(seen.served, canary.since - _LEAD, now, bounds)
+        return replace(seen, latency_profile=profile, measurements=measured)
+
+
+def _answered(seen: Observation, ask: Callable[[], _Answer]) -> tuple[Observation, _Answer | None]:
+    """The answer, or the observation with the problem and no answer."""
+    try:
+        return seen, ask()
+    except PromoterError as error:
+        return replace(seen, problems=(*seen.problems, str(error))), None
+
+
+def _newest_sample(seen: Observation) -> datetime | None:
+    """Until when every Ready pod of every live version was scraped."""
+    measured = seen.measurements
+    if measured is None:
+        return None
+    times = []
+    for pin in seen.release.pinned:
+        ready = _ready_pods(seen, pin)
+        if ready is not None:
+            times.append(seen_until(measured.targets, pin.version, ready))
+    known = [at for at in times if at is not None]
+    if not times or len(known) < len(times):
+        return None
+    return datetime.fromtimestamp(min(known), seen.changed.at.tzinfo)
+
+
+def _ready_pods(seen: Observation, pin: StoredVersion) -> frozenset[str] | None:
+    """The pods that ought to be visible; None where a version has none yet. Without Argo CD's word, any pod will do."""
+    if seen.application is None:
+        return frozenset()
+    deployment = seen.application.deployment(pin.version)
+    names = frozenset(pod.name for pod in deployment.pods if pod.ready) if deployment else frozenset[str]()
+    return names or None

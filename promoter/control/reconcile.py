@@ -1,0 +1,145 @@
+"""One pass: observe, decide, act. The same pass on the same facts builds the same commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from promoter.control.act import Draft, draft, publish
+from promoter.control.observe import Observer, Ports
+from promoter.decisions.line import stop_the_line
+from promoter.decisions.rollout import decide
+from promoter.domain.action import Action, Hold, Revert, Withdraw
+from promoter.domain.names import ServedModel
+from promoter.domain.observation import Observation
+from promoter.domain.repository import MisnamedFolder, Revision
+from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+
+# Git hosts advise six pushes a minute and repository.
+_COMMITS_PER_MINUTE = 6
+
+# Peers are asked side by side, so that one that hangs does not hold up the rest.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a pass made of one model. `seen` is None where its files do not parse."""
+
+    served: ServedModel
+    action: Action
+    seen: Observation | None = None
+
+    @property
+    def is_way_back(self) -> bool:
+        """Whether it takes traffic from a canary; such a step never waits for a limit."""
+        return isinstance(self.action, Revert | Withdraw)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything one pass decided, before it acts.
+
+    draft: the commit it would make, None for none. stale: the remote did not answer, and all this is
+    about the last head that is known.
+    """
+
+    head: Revision
+    at: datetime
+    verdicts: tuple[Verdict, ...]
+    misnamed: tuple[MisnamedFolder, ...]
+    draft: Draft | None
+    stale: str | None = None
+
+    @property
+    def way_back_due(self) -> bool:
+        """Whether traffic has to be taken from a canary."""
+        return any(verdict.is_way_back for verdict in self.verdicts)
+
+
+class Reconciler:
+    """Passes over one repository."""
+
+    def __init__(self, ports: Ports, observer: Observer) -> None:
+        self._ports = ports
+        self._observer = observer
+
+    def survey(self, now: datetime) -> Survey:
+        """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known."""
+        repository = self._ports.repository
+        stale = None
+        try:
+            head = repository.fetch()
+        except RepositoryUnavailable as error:
+            known = repository.last_known_head()
+            if known is None:
+                raise
+            head, stale = known, str(error)
+        inventory = repository.inventory(head)
+        verdicts = self._verdicts(inventory.models, head, now)
+        due = [(verdict.seen, verdict.action) for verdict in verdicts if verdict.seen is not None]
+        commit = draft(repository, due, head, now)
+        return Survey(head, now, verdicts, inventory.misnamed, commit, stale)
+
+    def act(self, survey: Survey) -> Revision | None:
+        """Push the commit of `survey` and make Argo CD look; None where there was nothing to push.
+
+        Raises HeadMoved, PushRefused, RepositoryUnavailable.
+        """
+        if survey.draft is None:
+            return None
+        revision = publish(self._ports.repository, survey.draft)
+        changed = [verdict.served for verdict in survey.verdicts if verdict.served.release_path in survey.draft.files]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._refresh, changed))
+        return revision
+
+    def _refresh(self, served: ServedModel) -> None:
+        """A hint that spares Argo CD's polling interval; the next pass sees whether it worked."""
+        try:
+            self._ports.cluster.application(served, refresh=True)
+        except PromoterError:
+            return
+
+    def _verdicts(self, models: Sequence[ServedModel], head: Revision, now: datetime) -> tuple[Verdict, ...]:
+        read = {served: self._read(served, head) for served in models}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            asked = pool.map(lambda seen: self._observer.ask(seen, now), _observations(read))
+            observations = {seen.served: seen for seen in asked}
+        actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
+        actions = self._within_limit(actions, head, now)
+        return tuple(
+            Verdict(served, actions[served], observations[served])
+            if served in observations
+            else Verdict(served, Hold(str(error), alarm=True))
+            for served, error in read.items()
+        )
+
+    def _read(self, served: ServedModel, head: Revision) -> Observation | InvalidInput:
+        """A broken file stops its own model, and no other."""
+        try:
+            return self._observer.read(served, head)
+        except InvalidInput as error:
+            return error
+
+    def _within_limit(
+        self, actions: Mapping[ServedModel, Action], head: Revision, now: datetime
+    ) -> dict[ServedModel, Action]:
+        """At most six commits a minute, except for a way back."""
+        forward = {served for served, action in actions.items() if not isinstance(action, Hold | Revert | Withdraw)}
+        if not forward:
+            return dict(actions)
+        recent = self._ports.repository.own_commits_since(head, now - timedelta(minutes=1))
+        if recent < _COMMITS_PER_MINUTE:
+            return dict(actions)
+        reason = f"{recent} commits in the last minute are enough for one repository"
+        return {
+            served: Hold(f"{reason}; next: {action.reason}", action.evidence) if served in forward else action
+            for served, action in actions.items()
+        }
+
+
+def _observations(read: Mapping[ServedModel, Observation | InvalidInput]) -> list[Observation]:
+    return [seen for seen in read.values() if isinstance(seen, Observation)]

@@ -1,0 +1,98 @@
+"""The upper bound on harm: how much worse than stable the canary can still be.
+
+An anytime-valid bound on the traffic-weighted mean excess of bad ratios, by the two-arm e-value
+a^x_c b^x_s / m^n_c for independent requests (Turner, Ly, Grünwald 2024, in the form for a margin), mixed
+over a grid of `a`. Bursts are met by dividing the evidence by the dispersion `phi`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from promoter.decisions.betting import log_mean
+from promoter.domain.evidence import ArmCounts
+
+_GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+# Without a measured dispersion of the stable pods, requests are taken to fail twice as bunched as
+# independent ones would.
+UNKNOWN_DISPERSION = 2.0
+
+
+class ExcessBound:
+    """Gathers intervals; answers with the bound. `phi` is the dispersion, 1 for independent requests."""
+
+    def __init__(self, phi: float = UNKNOWN_DISPERSION) -> None:
+        self._phi = phi
+        self._logs = [0.0] * len(_GRID)
+        self._requests = 0.0
+
+    def update(self, canary: ArmCounts, stable: ArmCounts) -> None:
+        """Take one interval; one without canary or without stable requests says nothing."""
+        if canary.requests == 0 or stable.requests == 0:
+            return
+        self._add(canary.bad, canary.requests, stable.bad, stable.requests)
+
+    def _add(self, bad_canary: float, canary: float, bad_stable: float, stable: float) -> None:
+        self._requests += canary / self._phi
+        for index, a in enumerate(_GRID):
+            ours = 0.0 if bad_canary == 0 else bad_canary * (math.log(a) if a else -math.inf)
+            theirs = bad_stable * math.log1p(canary / stable * (1 - a))
+            self._logs[index] += (ours + theirs) / self._phi
+
+    def value(self, beta: float) -> float:
+        """The smallest excess in [0, 1] that is refuted with confidence 1 - beta; 1 where none is."""
+        threshold = -math.log(beta)
+        if self._score(1.0) < threshold:
+            return 1.0
+        low, high = 0.0, 1.0
+        if self._score(low) >= threshold:
+            return 0.0
+        while high - low > 1e-12:
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._score(middle) >= threshold else (middle, high)
+        return high
+
+    def requests_until(self, margin: float, beta: float, *, ratio: float, share: float) -> int | None:
+        """About how many more canary requests bring the bound under `margin`.
+
+        Both arms are taken to go on failing at `ratio`, the canary with this `share` of the traffic
+        (0 to 1). None where a billion requests would not do.
+        """
+
+        def enough(count: int) -> bool:
+            return self._grown(count, ratio, share).value(beta) <= margin
+
+        if self.value(beta) <= margin:
+            return 0
+        high = 16
+        while not enough(high):
+            if high > 10**9:
+                return None
+            high *= 2
+        low = high // 2
+        while high - low > max(1, low // 20):
+            middle = (low + high) // 2
+            low, high = (low, middle) if enough(middle) else (middle, high)
+        return high
+
+    def _grown(self, canary: int, ratio: float, share: float) -> ExcessBound:
+        grown = ExcessBound(self._phi)
+        grown._logs = list(self._logs)
+        grown._requests = self._requests
+        stable = canary * (1 - share) / share
+        grown._add(canary * ratio, canary, stable * ratio, stable)
+        return grown
+
+    def _score(self, excess: float) -> float:
+        logs = []
+        for a, log in zip(_GRID, self._logs, strict=True):
+            if math.isinf(log):
+                logs.append(-math.inf)
+                continue
+            lost = excess * (1 - a)
+            if lost < 1:
+                logs.append(log - self._requests * math.log1p(-lost))
+            else:
+                logs.append(math.inf if self._requests else log)
+        return log_mean(logs)

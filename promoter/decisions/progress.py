@@ -1,0 +1,113 @@
+"""Steps forward: nothing but evidence raises a weight, and every obstacle is asked first."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from promoter.decisions import ramp
+from promoter.decisions.readiness import not_live_because
+from promoter.decisions.trial import Trial
+from promoter.domain.action import Action, Hold, Promote, SetWeight
+from promoter.domain.duration import format_duration
+from promoter.domain.evidence import Evidence
+from promoter.domain.figures import grouped, percent
+
+# Odds from which on nothing rises: a sign of harm, not yet a proof.
+HOLD_AT_ODDS = 5.0
+
+
+def obstacle(trial: Trial, now: datetime) -> Hold | None:
+    """What stands in the way of any step forward."""
+    if trial.seen.policy.paused:
+        return trial.hold("policy.yaml says paused")
+    waiting = not_live_because(trial.seen, now)
+    if waiting:
+        return trial.hold(f"waits until the last commit is live: {waiting}")
+    if trial.evidence is not None and trial.evidence.log_odds >= math.log(HOLD_AT_ODDS):
+        odds = math.exp(min(trial.evidence.log_odds, 50))
+        return trial.hold(f"a sign of harm, not yet a proof: odds {odds:.3g} to 1 against {trial.canary.version}")
+    if trial.deployment is None or trial.deployment.ready < trial.canary.replicas:
+        ready = trial.deployment.ready if trial.deployment else 0
+        return trial.hold(f"{ready} of {trial.canary.replicas} pods of {trial.canary.version} are Ready")
+    return None
+
+
+def progress(trial: Trial, now: datetime) -> Action:
+    """The next step, or what is still lacking for it."""
+    evidence = trial.evidence
+    if evidence is None:
+        return trial.hold("nothing was measured")
+    if trial.canary.weight == 0:
+        return _first_weight(trial, evidence, now)
+    if trial.canary.weight == 100:
+        return _end_of_guard(trial, now)
+    if evidence.upper_bound <= trial.seen.policy.evidence.margin and trial.soaked_for(now) >= trial.seen.policy.soak:
+        return _everything(trial, evidence)
+    return _next_weight(trial, evidence, now)
+
+
+def _first_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
+    canary, traits = trial.canary, trial.seen.traits
+    if canary.withdrawn:
+        pause = traits.restart_pause * 2 ** min(canary.withdrawals - 1, 10)
+        left = trial.seen.changed.at + pause - now
+        if left.total_seconds() > 0:
+            return trial.hold(f"withdrawn ({canary.withdrawn}); may start again in {format_duration(left)}")
+    weight = ramp.first_weight(trial.seen.policy.ramp, evidence.rate, traits.reaction_time)
+    return _step(trial, evidence, weight, f"{canary.version} gets its first {weight} % of requests")
+
+
+def _next_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
+    canary, policy = trial.canary, trial.seen.policy
+    weight = ramp.next_weight(
+        policy.ramp, canary.weight, evidence.rate, trial.seen.traits.reaction_time, evidence.upper_bound
+    )
+    weight = min(weight, max(canary.weight, ramp.weight_within(canary.replicas, trial.full)))
+    if weight > canary.weight:
+        return _step(trial, evidence, weight, _no_harm(evidence))
+    if evidence.upper_bound <= policy.evidence.margin:
+        left = policy.soak - trial.soaked_for(now)
+        return trial.hold(f"proven enough; the soak has {format_duration(left)} to go")
+    return trial.hold(_lacking(trial, evidence))
+
+
+def _everything(trial: Trial, evidence: Evidence) -> Action:
+    """All requests: first the pods, in a commit of their own, then the weight."""
+    canary = trial.canary
+    if canary.replicas < trial.full:
+        reason = f"{_no_harm(evidence)}. Proven enough for 100 %: first the pods"
+        return SetWeight(canary.version, canary.weight, trial.full, reason, evidence)
+    return SetWeight(canary.version, 100, canary.replicas, f"{_no_harm(evidence)}. Proven enough for 100 %", evidence)
+
+
+def _end_of_guard(trial: Trial, now: datetime) -> Action:
+    left = trial.seen.changed.at + trial.seen.policy.guard - now
+    if left.total_seconds() > 0:
+        return trial.hold(f"all requests go to {trial.canary.version}; the guard has {format_duration(left)} to go")
+    reason = f"{trial.canary.version} has carried all requests for {format_duration(trial.seen.policy.guard)}"
+    return Promote(trial.canary.version, trial.canary.digest, reason, trial.evidence)
+
+
+def _step(trial: Trial, evidence: Evidence, weight: int, reason: str) -> SetWeight:
+    """`weight` now, and pods for whatever weight may come after it."""
+    following = ramp.replicas_for(ramp.largest_next_weight(trial.seen.policy.ramp, weight), trial.full)
+    return SetWeight(trial.canary.version, weight, max(trial.canary.replicas, following), reason, evidence)
+
+
+def _no_harm(evidence: Evidence) -> str:
+    return f"No sign of harm; the excess error ratio is below {percent(evidence.upper_bound)}"
+
+
+def _lacking(trial: Trial, evidence: Evidence) -> str:
+    """What the next step waits for, with the number of requests where it can be told."""
+    margin, beta = trial.seen.policy.evidence.margin, trial.seen.policy.evidence.false_promote
+    known = f"the excess error ratio is below {percent(evidence.upper_bound)}, and the margin is {percent(margin)}"
+    requests = evidence.canary.requests + evidence.stable.requests
+    if trial.bound is None or not requests:
+        return f"no requests yet: {known}"
+    ratio = (evidence.canary.bad + evidence.stable.bad) / requests
+    more = trial.bound.requests_until(margin, beta, ratio=ratio, share=trial.canary.weight / 100)
+    if more is None:
+        return f"not enough evidence, and none to be had at this error ratio: {known}"
+    return f"not enough evidence: {known}; about {grouped(more)} more requests to {trial.canary.version} would do"

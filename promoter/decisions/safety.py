@@ -1,0 +1,128 @@
+"""The ways back: harm, broken pods, blindness. None of them waits for a healthy Argo CD or a live commit."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from promoter.decisions.evidence import excess
+from promoter.decisions.readiness import degraded, not_live_because, route_is_away, waits_for_capacity
+from promoter.decisions.trial import Trial
+from promoter.domain.action import Action, Revert, Withdraw
+from promoter.domain.duration import format_duration
+from promoter.domain.evidence import Evidence
+from promoter.domain.figures import percent
+
+# A revert also needs this much excess of the bad ratio in the plain counts.
+MIN_EXCESS = 0.0005
+
+# A canary that should have had this many requests and had none gets none at all.
+_BLACK_HOLE_REQUESTS = 20
+
+
+def end_of_revert(trial: Trial, now: datetime) -> Action | None:
+    """A rejected canary gets no traffic, and is taken away once that is live."""
+    canary = trial.canary
+    rejection = trial.seen.release.rejection(canary.version)
+    if rejection is None:
+        return None
+    if canary.weight == 0:
+        waiting = not_live_because(trial.seen, now)
+        # Its pods may stay broken for ever; it is the route that has to be live.
+        if waiting and not route_is_away(trial.seen, canary.version):
+            return trial.hold(f"{canary.version} is rejected; its pods go once weight 0 is live: {waiting}")
+    return Revert(canary.version, rejection.reason, trial.evidence)
+
+
+def harm(trial: Trial) -> Action | None:
+    """Evidence against the version, unless stable fails just as badly."""
+    evidence = trial.evidence
+    if evidence is None:
+        return None
+    proof = -math.log(trial.seen.policy.evidence.false_revert)
+    if evidence.log_odds < proof or excess(evidence) < MIN_EXCESS:
+        return _black_hole(trial, evidence)
+    if evidence.stable_breaks_ceiling and not _worse_than_stable(evidence, proof):
+        return trial.hold("the canary breaks a ceiling, and so does stable: the fault is elsewhere", alarm=True)
+    return Revert(trial.canary.version, _verdict(evidence), evidence)
+
+
+def broken_pods(trial: Trial, now: datetime) -> Action | None:
+    """Pods that do not come up, or went away."""
+    deployment, application, canary = trial.deployment, trial.seen.application, trial.canary
+    if deployment is None or application is None or canary.withdrawn:
+        return None
+    bad = degraded(application)
+    if deployment in bad:
+        if any(entry.version == trial.stable.version for entry in bad):
+            return trial.hold("stable's pods are Degraded too: the fault is elsewhere", alarm=True)
+        detail = f": {deployment.message}" if deployment.message else ""
+        if waits_for_capacity(deployment):
+            return Withdraw(canary.version, f"the cluster has no room for its pods{detail}", trial.evidence)
+        return Revert(canary.version, f"its pods do not come up{detail}", trial.evidence)
+    if deployment.ready:
+        return None
+    if canary.weight > 0:
+        return Withdraw(canary.version, "none of its pods is Ready", trial.evidence)
+    deadline = trial.seen.traits.ready_deadline
+    if now - trial.seen.changed.at > deadline:
+        reason = f"none of its pods became Ready within {format_duration(deadline)}"
+        return Withdraw(canary.version, reason, trial.evidence)
+    return None
+
+
+def blindness(trial: Trial, now: datetime) -> Action | None:
+    """Users are not exposed unseen: hold at once, withdraw after `max_blind`."""
+    blind = trial.blind_for(now)
+    fresh = trial.seen.measurements is not None and blind <= trial.seen.traits.stale_after
+    if fresh:
+        return None
+    cause = "; ".join(trial.seen.problems) or "Prometheus has no fresh samples of all its pods"
+    reason = f"blind for {format_duration(blind)}: {cause}"
+    if trial.canary.weight > 0 and blind > trial.seen.policy.max_blind:
+        return Withdraw(trial.canary.version, reason, trial.evidence)
+    return trial.hold(reason)
+
+
+def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
+    """Whether the comparisons with stable alone, without the ceilings, prove harm."""
+    return max(evidence.log_e.get("errors", 0.0), evidence.log_e.get("latency", 0.0)) >= proof
+
+
+def _verdict(evidence: Evidence) -> str:
+    """What the loudest of the e-processes saw, in percent of requests."""
+    canary, stable = evidence.canary, evidence.stable
+    loudest = max(evidence.log_e, key=lambda name: evidence.log_e[name])
+    if loudest != "latency":
+        return (
+            f"{percent(canary.bad, canary.requests)} of requests failed "
+            f"against {percent(stable.bad, stable.requests)} on stable"
+        )
+    gaps = [
+        ours / max(1, canary.requests) - theirs / max(1, stable.requests)
+        for ours, theirs in zip(canary.slow, stable.slow, strict=True)
+    ]
+    widest = gaps.index(max(gaps))
+    return (
+        f"{percent(canary.slow[widest], canary.requests)} of requests took longer than "
+        f"{evidence.bounds_us[widest] / 1000:.3g} ms "
+        f"against {percent(stable.slow[widest], stable.requests)} on stable"
+    )
+
+
+def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:
+    """Weight that is live, traffic that is there, and not one request: callers get no answers."""
+    application, canary = trial.seen.application, trial.canary
+    if canary.weight == 0 or application is None or application.route is None:
+        return None
+    if application.route.get(canary.version) != canary.weight:
+        return None
+    settled = (trial.seen.changed.at + trial.seen.traits.reaction_time).timestamp()
+    length = trial.seen.policy.evidence.interval.total_seconds()
+    last = [counts for counts in trial.intervals[-2:] if counts.end - length >= settled]
+    if len(last) < 2 or any(counts.canary.requests for counts in last):
+        return None
+    expected = sum(counts.stable.requests for counts in last) * canary.weight / max(1, 100 - canary.weight)
+    if expected < _BLACK_HOLE_REQUESTS:
+        return None
+    return Revert(canary.version, f"not one of about {expected:.0f} requests reached it", evidence)

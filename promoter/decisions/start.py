@@ -1,0 +1,78 @@
+"""No canary yet: the first version, the next candidate, or why nothing starts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from promoter.decisions import ramp
+from promoter.decisions.candidate import candidate
+from promoter.decisions.counting import request_rate
+from promoter.decisions.readiness import not_live_because
+from promoter.domain.action import Action, Hold, Promote, StartCanary
+from promoter.domain.observation import Observation
+from promoter.domain.release import Stable
+from promoter.domain.version import StoredVersion
+
+
+def first_version(seen: Observation) -> Action:
+    """A model's first version has nothing to be compared with and becomes stable at once."""
+    if seen.release.canary is not None:
+        return Hold("release.yaml names a canary but no stable version to compare it with", alarm=True)
+    if seen.policy.paused:
+        return Hold("policy.yaml says paused")
+    offered = _offered(seen)
+    if isinstance(offered, Hold):
+        return offered
+    reason = f"{offered.version} is the first version; there is nothing to compare it with"
+    return Promote(offered.version, offered.digest, reason)
+
+
+def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
+    """A canary at weight 0, once what is served now is live and can be seen."""
+    if seen.policy.paused:
+        return Hold("policy.yaml says paused")
+    offered = _offered(seen)
+    if isinstance(offered, Hold):
+        return offered
+    waiting = not_live_because(seen, now) or _stable_unseen(seen, now)
+    if waiting or seen.application is None or seen.measurements is None:
+        return Hold(f"{offered.version} waits to start: {waiting}")
+    deployment = seen.application.deployment(stable.version)
+    full = max(deployment.ready if deployment else 0, stable.replicas or 0, 1)
+    rate = request_rate(seen.measurements, seen.traits.scrape_interval)
+    weight = ramp.first_weight(seen.policy.ramp, rate, seen.traits.reaction_time)
+    return StartCanary(
+        offered.version,
+        offered.digest,
+        replicas=ramp.replicas_for(weight, full),
+        stable_replicas=full,
+        reason=f"{offered.version} is the newest complete version above {stable.version}. "
+        f"At {rate:.0f} requests a second its first weight will be {weight} %",
+    )
+
+
+def _offered(seen: Observation) -> StoredVersion | Hold:
+    """The candidate, or why there is none."""
+    if seen.listing is None:
+        return Hold("; ".join(seen.problems) or "the source of candidates does not answer")
+    offered = candidate(seen.release, seen.listing, seen.withheld)
+    if offered is not None:
+        return offered
+    withheld = seen.withheld
+    if withheld and any(stored.version in withheld.versions for stored in seen.listing.complete):
+        versions = ", ".join(str(version) for version in sorted(withheld.versions))
+        return Hold(
+            f"respecting commit {withheld.change.revision[:12]} by {withheld.change.author}, "
+            f"which took {versions} out of service; a newer version is offered as usual"
+        )
+    stable = seen.release.stable
+    return Hold(f"no complete version above {stable.version}" if stable else "no complete version to begin with")
+
+
+def _stable_unseen(seen: Observation, now: datetime) -> str | None:
+    """A rollout does not start blind."""
+    if seen.measurements is None:
+        return "; ".join(seen.problems) or "Prometheus does not answer"
+    if seen.newest_sample is None or now - seen.newest_sample > seen.traits.stale_after:
+        return "Prometheus has no fresh samples of the stable pods"
+    return None

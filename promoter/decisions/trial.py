@@ -1,0 +1,77 @@
+"""A rollout under way as the decisions see it: the observation, and what its counts amount to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from promoter.decisions.bound import ExcessBound
+from promoter.decisions.counting import interval_counts, request_rate
+from promoter.decisions.evidence import latency_bounds, weigh
+from promoter.domain.action import Hold
+from promoter.domain.application import Deployment
+from promoter.domain.evidence import Evidence, IntervalCounts
+from promoter.domain.observation import Observation
+from promoter.domain.release import Canary, Stable
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One canary's course so far. `evidence` and `bound` are None while nothing was measured."""
+
+    seen: Observation
+    stable: Stable
+    canary: Canary
+    intervals: tuple[IntervalCounts, ...] = ()
+    evidence: Evidence | None = None
+    bound: ExcessBound | None = None
+
+    @classmethod
+    def of(cls, seen: Observation, stable: Stable, canary: Canary) -> Trial:
+        """Count and weigh everything since the rollout began."""
+        measured = seen.measurements
+        if measured is None:
+            return cls(seen, stable, canary)
+        bounds_us = latency_bounds(seen.latency_profile, seen.policy.limits)
+        intervals = interval_counts(
+            measured,
+            canary=canary.version,
+            stable=stable.version,
+            bounds_us=bounds_us,
+            since=canary.since.timestamp(),
+            interval=seen.policy.evidence.interval,
+            scrape_interval=seen.traits.scrape_interval,
+        )
+        rate = request_rate(measured, seen.traits.scrape_interval)
+        evidence, bound = weigh(intervals, seen.policy, bounds_us, start=canary.since.timestamp(), rate=rate)
+        return cls(seen, stable, canary, intervals, evidence, bound)
+
+    @property
+    def full(self) -> int:
+        """How many pods carry all traffic."""
+        return max(self.stable.replicas or 1, 1)
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """The canary's Deployment as Argo CD shows it."""
+        application = self.seen.application
+        return application.deployment(self.canary.version) if application else None
+
+    def blind_for(self, now: datetime) -> timedelta:
+        """How long nobody has seen the pods of both versions.
+
+        Counted from the newest sample. Where none is known, from the last commit: that one was made by
+        somebody who could see.
+        """
+        newest = self.seen.newest_sample
+        since = self.seen.changed.at if newest is None else max(newest, self.seen.changed.at)
+        return max(timedelta(0), now - since)
+
+    def soaked_for(self, now: datetime) -> timedelta:
+        """How long the canary has been answering requests."""
+        first = self.evidence.first_request_at if self.evidence else None
+        return timedelta(0) if first is None else now - datetime.fromtimestamp(first, UTC)
+
+    def hold(self, reason: str, *, alarm: bool = False) -> Hold:
+        """A Hold that carries the evidence so far."""
+        return Hold(reason, self.evidence, alarm)

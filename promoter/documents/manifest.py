@@ -1,0 +1,140 @@
+"""manifest.json: the files of one model version and their SHA-256, written last so that half an upload is no version.
+
+Whether the files are there and hash to this is left to the model store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from promoter.documents.one_line import is_one_line
+from promoter.domain.version import Digest
+from promoter.errors import InvalidDocument
+
+MANIFEST_FILE = "manifest.json"
+
+LARGEST_BYTES = 4 * 1024 * 1024
+_MOST_FILES = 10_000
+_LARGEST_FILE = 2**53
+_LONGEST_PATH = 1024
+_DEEPEST = 5
+
+# The names under which TensorFlow looks for a SavedModel (tensorflow, cc/saved_model/constants.h).
+_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_AGAIN = "Publish the version again with `promoter publish`"
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """One file of a version. path: relative to its folder, with `/`. sha256: 64 hex digits. size: bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of one version, in rising order of their paths."""
+
+    files: tuple[ManifestFile, ...]
+
+
+def parse_manifest(content: bytes | str, where: str) -> Manifest:
+    """The manifest in `content`, with paths that stay in their folder. `where` names the file; raises InvalidDocument."""
+    found = _loaded(content, where)
+    if not isinstance(found, dict) or found.keys() != {"files"} or not isinstance(found["files"], dict):
+        raise InvalidDocument(where, None, 'the manifest is not {"files": {…}} and nothing else', _AGAIN)
+    return _checked((_file(path, entry, where) for path, entry in found["files"].items()), where)
+
+
+def manifest_of(files: Iterable[ManifestFile], where: str) -> Manifest:
+    """A manifest of `files`, in any order; raises InvalidDocument where `parse_manifest` would refuse it."""
+    return _checked((_file(file.path, {"sha256": file.sha256, "size": file.size}, where) for file in files), where)
+
+
+def canonical(manifest: Manifest) -> bytes:
+    """JSON with sorted keys and no white space, in UTF-8: equal manifests are equal bytes."""
+    return json.dumps(_plain(manifest), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(manifest: Manifest) -> Digest:
+    """SHA-256 of the canonical form: the digest of the version."""
+    return Digest(f"sha256:{hashlib.sha256(canonical(manifest)).hexdigest()}")
+
+
+def write_manifest(manifest: Manifest) -> str:
+    """The text of a manifest.json for people and programs."""
+    return json.dumps(_plain(manifest), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(manifest: Manifest) -> dict[str, dict[str, dict[str, str | int]]]:
+    return {"files": {file.path: {"sha256": file.sha256, "size": file.size} for file in manifest.files}}
+
+
+def _loaded(content: bytes | str, where: str) -> Any:
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    if len(raw) > LARGEST_BYTES:
+        raise InvalidDocument(where, None, f"the manifest is larger than {LARGEST_BYTES >> 20} MiB", _AGAIN)
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        unique = dict(found)
+        if len(unique) != len(found):
+            raise InvalidDocument(where, None, "a key stands in the manifest twice", _AGAIN)
+        return unique
+
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        raise InvalidDocument(where, error.lineno, f"this is not JSON: {error.msg}", _AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument(where, None, f"this is not JSON in UTF-8: {type(error).__name__}", _AGAIN) from error
+
+
+def _file(path: str, entry: Any, where: str) -> ManifestFile:
+    shown = repr(path[:80])
+    parts = path.split("/")
+    if (
+        not is_one_line(path)
+        or "\\" in path
+        or len(path) > _LONGEST_PATH
+        or any(part in ("", ".", "..") for part in parts)
+    ):
+        raise InvalidDocument(
+            where, None, f"{shown} is not the path of a file in its folder", "Paths are relative, with `/`, without `..`"
+        )
+    if path == MANIFEST_FILE:
+        raise InvalidDocument(where, None, f"the manifest lists {MANIFEST_FILE}, which is itself", _AGAIN)
+    if not isinstance(entry, dict) or entry.keys() != {"sha256", "size"}:
+        raise InvalidDocument(where, None, f'{shown} must have "sha256" and "size" and nothing else', _AGAIN)
+    sha256, size = entry["sha256"], entry["size"]
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise InvalidDocument(where, None, f"the sha256 of {shown} is not 64 lower-case hex digits", _AGAIN)
+    if type(size) is not int or not 0 <= size <= _LARGEST_FILE:
+        raise InvalidDocument(where, None, f"the size of {shown} is not a count of bytes", _AGAIN)
+    return ManifestFile(path, sha256, size)
+
+
+def _checked(files: Iterable[ManifestFile], where: str) -> Manifest:
+    listed = sorted(files, key=lambda file: file.path)
+    paths = {file.path for file in listed}
+    if len(listed) > _MOST_FILES:
+        raise InvalidDocument(where, None, f"the manifest lists more than {_MOST_FILES} files", "Publish a smaller model")
+    if len(paths) != len(listed):
+        raise InvalidDocument(where, None, "the manifest lists a file twice", _AGAIN)
+    for path in paths:
+        parents = path.split("/")[:-1]
+        inside = next((name for end in range(1, len(parents) + 1) if (name := "/".join(parents[:end])) in paths), None)
+        if inside is not None:
+            raise InvalidDocument(where, None, f"{inside[:80]!r} is listed as a file and as a folder", _AGAIN)
+    if paths.isdisjoint(_MODEL_FILES):
+        raise InvalidDocument(
+            where, None, f"the manifest lists no {_MODEL_FILES[0]}", "Publish the folder of a SavedModel, not one around it"
+        )
+    return Manifest(tuple(listed))

@@ -1,0 +1,126 @@
+"""policy.yaml: what people ask of a rollout, as text. The promoter only reads it.
+
+docs/reference/files.md describes every key. What a policy means for a rollout is left to the decisions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from promoter.documents.yaml_schema import (
+    Read,
+    Table,
+    boolean,
+    converted,
+    duration,
+    items,
+    number,
+    refuse,
+    shown,
+    text,
+    whole_number,
+)
+from promoter.documents.yaml_text import Items, Value, parse
+from promoter.domain.names import checked_name
+from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
+from promoter.domain.store_address import StoreAddress
+from promoter.errors import InvalidInput
+
+_SCHEMES = ("file", "gs", "s3")
+_NOT_YET = "which this version of the promoter cannot do yet"
+
+
+def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
+    """The policy that a policy.yaml states. `where` names the file in errors; raises InvalidDocument."""
+    table = Table(
+        parse(content, where),
+        ("candidates", "evidence", "limits", "ramp", "soak", "guard", "max_blind", "approval", "windows", "paused"),
+    )
+    candidates = table.required("candidates", _read_candidates)
+    absent = RolloutPolicy(candidates)
+    table.optional("approval", _read_approval, None)
+    table.optional("windows", _read_windows, None)
+    return RolloutPolicy(
+        candidates=candidates,
+        evidence=table.optional("evidence", _read_evidence, absent.evidence),
+        limits=table.optional("limits", _read_limits, absent.limits),
+        ramp=table.optional("ramp", _read_ramp, absent.ramp),
+        soak=table.optional("soak", duration(), absent.soak),
+        guard=table.optional("guard", duration(), absent.guard),
+        max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
+        paused=table.optional("paused", boolean, absent.paused),
+    )
+
+
+def _read_candidates(value: Value) -> CandidateSource:
+    table = Table(value, ("store", "upstream"))
+    store = table.optional("store", converted(text, _checked_store), None)
+    upstream = table.optional("upstream", converted(text, lambda name: checked_name(name, "environment")), None)
+    if (store is None) == (upstream is None):
+        problem = "names neither a store nor an upstream" if store is None else "names both a store and an upstream"
+        refuse(value, problem, "Name one: `store: gs://bucket/model`, or `upstream: staging`")
+    return CandidateSource(store, upstream)
+
+
+def _checked_store(address: str) -> str:
+    scheme = StoreAddress.from_text(address).scheme
+    if scheme not in _SCHEMES:
+        raise InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(_SCHEMES)}://")
+    return address
+
+
+def _read_evidence(value: Value) -> EvidencePolicy:
+    table = Table(value, ("false_revert", "false_promote", "margin", "interval"))
+    absent = EvidencePolicy()
+    return EvidencePolicy(
+        false_revert=table.optional("false_revert", number(above=0, at_most=0.5), absent.false_revert),
+        false_promote=table.optional("false_promote", number(above=0, at_most=0.5), absent.false_promote),
+        margin=table.optional("margin", number(above=0, below=1), absent.margin),
+        interval=table.optional("interval", duration(timedelta(seconds=1), timedelta(minutes=5)), absent.interval),
+    )
+
+
+def _read_limits(value: Value) -> Limits:
+    table = Table(value, ("error_ratio", "latency_p99_ms"))
+    return Limits(
+        error_ratio=table.optional("error_ratio", number(above=0, below=1), None),
+        latency_p99_ms=table.optional("latency_p99_ms", number(above=0), None),
+    )
+
+
+def _read_ramp(value: Value) -> RampPolicy:
+    table = Table(value, ("budget", "max_weight", "steps"))
+    absent = RampPolicy()
+    return RampPolicy(
+        budget=table.optional("budget", number(above=0), absent.budget),
+        max_weight=table.optional("max_weight", whole_number(1, 99), absent.max_weight),
+        steps=table.optional("steps", _read_steps, absent.steps),
+    )
+
+
+def _read_steps(value: Value) -> tuple[int, ...]:
+    steps = items(whole_number(1, 99))(value)
+    written = value.values if isinstance(value, Items) else ()
+    for item, before, step in zip(written[1:], steps, steps[1:], strict=False):
+        if step <= before:
+            refuse(item, f"is {step}, not above {before} before it", "Write the steps in rising order, each once")
+    return steps
+
+
+def _read_approval(value: Value) -> None:
+    table = Table(value, ("start", "promote"))
+    for key in ("start", "promote"):
+        table.optional(key, _read_none, None)
+
+
+def _read_none(value: Value) -> None:
+    if text(value) != "none":
+        refuse(value, f"is {shown(value)}, {_NOT_YET}", "Write none, and use `paused: true` where a person has to decide")
+
+
+def _read_windows(value: Value) -> None:
+    if items(_any_value)(value):
+        refuse(value, f"names windows, {_NOT_YET}", "Write [], and use `paused: true` while nothing may start")
+
+
+_any_value: Read[Value] = lambda value: value  # noqa: E731

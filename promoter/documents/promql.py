@@ -1,0 +1,98 @@
+"""PromQL as text: the queries the promoter asks, and the one function that quotes.
+
+Which Prometheus answers, and what the answer means, is left to others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from promoter.domain.names import ServedModel
+from promoter.domain.version import ModelVersion
+from promoter.errors import InvalidInput
+
+REQUESTS = ":tensorflow:serving:request_count"
+LATENCY_BUCKETS = ":tensorflow:serving:request_latency_bucket"
+TARGETS = "up"
+
+# gRPC says Predict, REST says predict, and a REST GET (a probe, say) leaves the label empty.
+_INFERENCE = "(?i)predict|classify|regress"
+_OPERATORS = ("=", "!=", "=~", "!~")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+
+
+def quote(text: str) -> str:
+    """`text` as a PromQL string. PromQL takes Go's strings, and JSON's are among them."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInput(f"{text[:80]!r} cannot be a label's value: it holds half a character")
+    return json.dumps(text)
+
+
+def matcher(name: str, operator: str, value: str) -> str:
+    """`name="value"`; raises InvalidInput for a name that is no label and for an unknown operator."""
+    if not _LABEL.fullmatch(name) or operator not in _OPERATORS:
+        raise InvalidInput(f"{name[:80]!r} {operator[:10]!r} is not the beginning of a label matcher")
+    return f"{name}{operator}{quote(value)}"
+
+
+def le_text(bound_us: float) -> str:
+    """A bucket bound as TensorFlow Serving prints it in `le`: six significant digits (Abseil's StrCat)."""
+    return f"{bound_us:.6g}"
+
+
+def request_counts(served: ServedModel, window: timedelta) -> str:
+    """Raw samples of every pod's request counter, one series for each status."""
+    return _samples(REQUESTS, _requests_of(served), window)
+
+
+def latency_buckets(served: ServedModel, bounds_us: Iterable[float], window: timedelta) -> str:
+    """Raw samples of the latency buckets that end at `bounds_us`, inference requests only."""
+    return _samples(LATENCY_BUCKETS, [*_inference_of(served), _bounds(bounds_us)], window)
+
+
+def targets(served: ServedModel, window: timedelta) -> str:
+    """Raw samples of `up` of every pod."""
+    return _samples(TARGETS, _pods_of(served), window)
+
+
+def latency_profile(served: ServedModel, version: ModelVersion, over: timedelta) -> str:
+    """Answered inference requests of `version` at or under each bucket bound, summed over its pods."""
+    chosen = [*_inference_of(served), matcher("model_version", "=", str(version))]
+    return f"sum by (le) (increase({_samples(LATENCY_BUCKETS, chosen, over)}))"
+
+
+def total_requests(served: ServedModel, version: ModelVersion, over: timedelta) -> str:
+    """Requests of `version`, however they ended, summed over its pods."""
+    chosen = [*_requests_of(served), matcher("model_version", "=", str(version))]
+    return f"sum(increase({_samples(REQUESTS, chosen, over)}))"
+
+
+def _pods_of(served: ServedModel) -> list[str]:
+    return [matcher("namespace", "=", served.environment), matcher("model", "=", served.model)]
+
+
+def _requests_of(served: ServedModel) -> list[str]:
+    # model_name is whatever a request asked for; only the pod's own model counts.
+    return [*_pods_of(served), matcher("model_name", "=", served.model)]
+
+
+def _inference_of(served: ServedModel) -> list[str]:
+    return [*_requests_of(served), matcher("API", "=~", _INFERENCE)]
+
+
+def _bounds(bounds_us: Iterable[float]) -> str:
+    # Prometheus 3 writes whole numbers in `le` with `.0` behind them.
+    texts = [re.escape(le_text(bound)) + r"(\.0)?" for bound in bounds_us]
+    if not texts:
+        raise InvalidInput("a query for latency buckets needs at least one bound")
+    return matcher("le", "=~", "|".join(texts))
+
+
+def _samples(metric: str, matchers: Iterable[str], window: timedelta) -> str:
+    seconds = int(window.total_seconds())
+    if seconds < 1:
+        raise InvalidInput(f"a window of {window} is too short: one second is the least")
+    return f"{metric}{{{','.join(matchers)}}}[{seconds}s]"

@@ -1,0 +1,334 @@
+"""Argo CD's answers over real HTTP, as they are and as they must not be."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from argocd_fixtures import HEAD, application, managed_resources, node, tree, version_nodes, virtual_service
+from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, scripted_server, silent, status
+
+from promoter.adapters.argocd import ArgoCluster
+from promoter.domain.application import Health, Operation, OperationPhase, Pod, SyncStatus
+from promoter.domain.names import ServedModel
+from promoter.domain.version import ModelVersion
+from promoter.errors import ClusterUnavailable, InvalidSettings
+
+SERVED = ServedModel("production", "resnet50")
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.promoter.c2lnbmF0dXJl"
+PATH = "/api/v1/applications/production-resnet50"
+
+
+@pytest.fixture
+def server():
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    return path
+
+
+def answer(server, found=None, nodes=None, live=None):
+    server.answers = {
+        PATH: as_json(application() if found is None else found),
+        f"{PATH}/resource-tree": as_json(tree(*(version_nodes(42) if nodes is None else nodes))),
+        f"{PATH}/managed-resources": as_json(managed_resources(live)),
+    }
+
+
+def ask(server, token_file, **changes):
+    return ArgoCluster(server.url, token_file, timeout=timedelta(seconds=0.4)).application(SERVED, **changes)
+
+
+def test_a_synced_and_healthy_application_is_read_letter_for_letter(server, token_file):
+    answer(server, nodes=version_nodes(42, pods=2), live=virtual_service({"resnet50-v42": 100}))
+    seen = ask(server, token_file)
+    assert (seen.sync, seen.health, seen.revision) == (SyncStatus.SYNCED, Health.HEALTHY, HEAD)
+    assert seen.health_since == datetime(2026, 11, 22, 20, 16, 50, tzinfo=UTC)
+    assert seen.reconciled_at == datetime(2026, 11, 22, 20, 16, 41, tzinfo=UTC)
+    assert seen.operation == Operation(
+        OperationPhase.SUCCEEDED,
+        datetime(2026, 11, 22, 20, 16, 40, tzinfo=UTC),
+        "successfully synced (all tasks run)",
+    )
+    assert seen.compared_current_spec
+    assert not (seen.operation_requested or seen.refresh_pending or seen.errors)
+    assert seen.deployment(ModelVersion(42)).ready == 2
+    assert seen.route == {ModelVersion(42): 100}
+
+
+def test_one_application_is_asked_for_by_name_with_the_token_and_a_refresh_only_when_wanted(server, token_file):
+    answer(server)
+    cluster = ArgoCluster(f"{server.url}/", token_file, project="serving")
+    cluster.application(SERVED)
+    cluster.application(SERVED, refresh=True)
+    paths = [PATH, f"{PATH}/resource-tree", f"{PATH}/managed-resources"]
+    assert [request.path for request in server.requests] == paths * 2
+    assert [request.query.get("refresh") for request in server.requests] == [None, None, None, "normal", None, None]
+    assert {request.query["project"] for request in server.requests} == {"serving"}
+    assert {request.headers["Authorization"] for request in server.requests} == {f"Bearer {TOKEN}"}
+    assert server.requests[2].query["kind"] == "VirtualService"
+    assert server.requests[2].query["group"] == "networking.istio.io"
+
+
+def test_a_server_below_a_path_is_asked_below_that_path(server, token_file):
+    server.answers[""] = status(404)
+    with pytest.raises(ClusterUnavailable):
+        ArgoCluster(f"{server.url}/argo-cd/", token_file).application(SERVED)
+    assert server.requests[0].path == f"/argo-cd{PATH}"
+
+
+def test_a_replaced_token_is_used_at_once(server, token_file):
+    answer(server)
+    cluster = ArgoCluster(server.url, token_file)
+    cluster.application(SERVED)
+    token_file.write_text("the-next-token")
+    cluster.application(SERVED)
+    assert server.requests[-1].headers["Authorization"] == "Bearer the-next-token"
+
+
+def test_an_application_that_was_never_compared_is_unknown_in_everything(server, token_file):
+    fresh = application()
+    fresh["status"] = {"summary": {}, "health": {}, "sync": {"status": "", "comparedTo": {"source": {}}}}
+    answer(server, found=fresh, nodes=[])
+    seen = ask(server, token_file)
+    assert (seen.sync, seen.health, seen.revision) == (SyncStatus.UNKNOWN, Health.UNKNOWN, None)
+    assert (seen.health_since, seen.reconciled_at, seen.operation, seen.route) == (None, None, None, None)
+    assert not seen.compared_current_spec
+    assert seen.deployments == ()
+
+
+@pytest.mark.parametrize("revision", ["main", "HEAD", "", "v1.2", HEAD.upper(), HEAD[:12], f"{HEAD}\n"])
+def test_a_revision_counts_only_as_forty_hex_digits(server, token_file, revision):
+    found = application()
+    found["status"]["sync"]["revision"] = revision
+    answer(server, found=found)
+    assert ask(server, token_file).revision is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("source", {"repoURL": "https://git.example.com/shop/other.git", "path": "charts/model-serving"}),
+        ("sources", [{"repoURL": "https://git.example.com/shop/serving.git"}]),
+        ("destination", {"server": "https://kubernetes.default.svc", "namespace": "staging"}),
+        ("ignoreDifferences", [{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]),
+    ],
+)
+def test_a_comparison_with_another_spec_is_told(server, token_file, key, value):
+    found = application()
+    found["spec"][key] = value
+    answer(server, found=found)
+    assert not ask(server, token_file).compared_current_spec
+
+
+def test_empty_fields_make_no_other_spec(server, token_file):
+    found = application()
+    found["spec"]["ignoreDifferences"] = []
+    found["spec"]["source"] = {**found["spec"]["source"], "directory": {}, "chart": ""}
+    answer(server, found=found)
+    assert ask(server, token_file).compared_current_spec
+
+
+def test_a_running_operation_with_a_time_waits_for_a_retry(server, token_file):
+    running = {"phase": "Running", "message": "one\n  two", "finishedAt": "2026-11-22T20:17:00Z", "retryCount": 2}
+    found = application(operationState=running)
+    found["operation"] = {"sync": {"revision": HEAD}, "retry": {"limit": 5}}
+    answer(server, found=found)
+    seen = ask(server, token_file)
+    finished = datetime(2026, 11, 22, 20, 17, tzinfo=UTC)
+    assert seen.operation == Operation(OperationPhase.RUNNING, finished, "one two")
+    assert seen.operation_requested
+
+
+def test_a_refresh_that_was_asked_for_is_pending_until_its_annotation_goes(server, token_file):
+    found = application()
+    found["metadata"]["annotations"]["argocd.argoproj.io/refresh"] = "normal"
+    answer(server, found=found)
+    assert ask(server, token_file).refresh_pending
+
+
+def test_errors_are_told_and_warnings_are_not(server, token_file):
+    conditions = [
+        {"type": "ComparisonError", "message": "failed to render:\x1b[31m\nexecution error"},
+        {"type": "OrphanedResourceWarning", "message": "1 orphaned resource"},
+        {"type": "SyncError", "message": "x" * 5000},
+    ]
+    answer(server, found=application(conditions=conditions))
+    first, second = ask(server, token_file).errors
+    assert first == "ComparisonError: failed to render:[31m execution error"
+    assert second == f"SyncError: {'x' * 499}…"
+
+
+def test_an_application_that_argo_cd_skips_is_an_error(server, token_file):
+    found = application()
+    found["metadata"]["annotations"]["argocd.argoproj.io/skip-reconcile"] = "true"
+    answer(server, found=found)
+    assert "skip-reconcile" in ask(server, token_file).errors[0]
+
+
+def test_pods_belong_to_the_version_of_their_deployment(server, token_file):
+    crashing = {"containers": "0/1", "reason": "CrashLoopBackOff", "health": "Degraded"}
+    nodes = [*version_nodes(43, pods=({}, crashing), health="Progressing"), *version_nodes(42, pods=1)]
+    answer(server, nodes=nodes)
+    stable, canary = ask(server, token_file).deployments
+    assert (stable.version, stable.health, stable.ready) == (ModelVersion(42), Health.HEALTHY, 1)
+    assert (canary.version, canary.health) == (ModelVersion(43), Health.PROGRESSING)
+    assert canary.pods == (
+        Pod("resnet50-v43-5c7d-0", ready=True, reason="Running"),
+        Pod("resnet50-v43-5c7d-1", ready=False, reason="CrashLoopBackOff"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("traits", "ready"),
+    [
+        ({}, True),
+        ({"containers": "2/2"}, True),
+        ({"health": None}, True),
+        ({"containers": "1/2"}, False),
+        ({"containers": "0/0"}, False),
+        ({"containers": ""}, False),
+        ({"containers": "all"}, False),
+        ({"containers": "0/1", "reason": "Pending", "health": "Progressing"}, False),
+        ({"reason": "Terminating"}, False),
+        ({"reason": "Unknown"}, False),
+        ({"health": "Progressing"}, False),
+    ],
+)
+def test_a_pod_is_ready_when_it_runs_and_nothing_says_otherwise(server, token_file, traits, ready):
+    answer(server, nodes=version_nodes(42, pods=(traits,)))
+    (deployment,) = ask(server, token_file).deployments
+    assert [pod.ready for pod in deployment.pods] == [ready]
+
+
+def test_a_deployment_that_is_only_in_git_is_not_in_the_cluster(server, token_file):
+    only_in_git = node("Deployment", "resnet50-v43", uid=None, resourceVersion=None, createdAt=None)
+    answer(server, nodes=[*version_nodes(42), only_in_git])
+    assert ask(server, token_file).deployment(ModelVersion(43)) is None
+
+
+@pytest.mark.parametrize("name", ["resnet50-v", "resnet50-v042", "resnet50-v4x", "resnet50", "other-v42", "resnet50-v0"])
+def test_a_deployment_of_another_name_is_no_version(server, token_file, name):
+    answer(server, nodes=[node("Deployment", name, health={"status": "Healthy"})])
+    assert ask(server, token_file).deployments == ()
+
+
+def test_the_health_of_a_deployment_is_unknown_where_argo_cd_gives_none(server, token_file):
+    answer(server, nodes=[node("Deployment", "resnet50-v42")])
+    (deployment,) = ask(server, token_file).deployments
+    assert (deployment.health, deployment.pods) == (Health.UNKNOWN, ())
+
+
+@pytest.mark.parametrize(
+    ("live", "route"),
+    [
+        (virtual_service({"resnet50-v42": 90, "resnet50-v43": 10}), {42: 90, 43: 10}),
+        (virtual_service({"resnet50-v42": 100, "resnet50-v43": 0}), {42: 100, 43: 0}),
+        (virtual_service({"resnet50-v42.production.svc.cluster.local": 100}), {42: 100}),
+        (virtual_service({"resnet50-v42": None}), {42: 100}),
+        (virtual_service({"resnet50-v42": 100, "resnet50-v43": None}), {42: 100, 43: 0}),
+        (virtual_service({"resnet50-v42": 90, "resnet50-v43": 10}, {"resnet50-v42": 100}), None),
+        (virtual_service({"resnet50-v42": 90, "resnet50-v43": 5}), None),
+        (virtual_service({"resnet50-v42": 90, "elsewhere": 10}), None),
+        (virtual_service({"resnet50-v42": 110, "resnet50-v43": -10}), None),
+        (virtual_service({"resnet50-v42": "100"}), None),
+        (virtual_service({}), None),
+        ({"kind": "VirtualService", "spec": {}}, None),
+        (["not", "an", "object"], None),
+        (None, None),
+    ],
+)
+def test_the_live_route_is_percent_by_version_or_nothing(server, token_file, live, route):
+    answer(server, live=live)
+    expected = None if route is None else {ModelVersion(version): weight for version, weight in route.items()}
+    assert ask(server, token_file).route == expected
+
+
+def test_the_route_of_another_model_is_not_ours(server, token_file):
+    answer(server)
+    others = managed_resources(virtual_service({"ranker-v1": 100}), name="ranker")
+    server.answers[f"{PATH}/managed-resources"] = as_json(others)
+    assert ask(server, token_file).route is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (status(401), "refuses our token"),
+        (status(403), "grant the account `applications, get`"),
+        (status(404), "knows no application production-resnet50"),
+        (status(500), "status 500"),
+        (status(503, Retry_After="3600"), "status 503"),
+        (status(599), "status 599"),
+        (status(307, Location="https://127.0.0.1:1/elsewhere"), "redirects are not followed"),
+        (body(b"<!doctype html><title>Argo CD</title>"), "not JSON"),
+        (body(b""), "not JSON"),
+        (body(b"[" * 100_000), "not JSON"),
+        (body(b"1" * 10_000), "not JSON"),
+        (body(b"null"), "not about the application"),
+        (as_json({"metadata": {"name": "other"}, "spec": {"source": {}}}), "not about the application"),
+        (as_json({**application(), "status": {"operationState": {"phase": "Dancing"}}}), "phase"),
+        (as_json({**application(), "status": {"reconciledAt": "yesterday"}}), "time"),
+        (as_json({**application(), "status": {"reconciledAt": "2026-11-22T20:16:41"}}), "zone"),
+        (endless(), "more than 16 MiB"),
+        (gzip_bomb(), "compressed"),
+        (dripping(), "within 0.4s"),
+        (silent(), "within 0.4s"),
+        (broken_off(), "broke off"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_unavailable_and_says_why(server, token_file, reply, words):
+    answer(server)
+    server.answers[PATH] = reply
+    started = datetime.now(UTC)
+    with pytest.raises(ClusterUnavailable, match=words) as caught:
+        ask(server, token_file)
+    assert TOKEN not in str(caught.value)
+    assert datetime.now(UTC) - started < timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("value", [None, [], 7, "text", {"nodes": 3}, {"nodes": [None, {"kind": "Deployment"}]}])
+def test_a_tree_of_another_shape_has_no_deployments(server, token_file, value):
+    answer(server)
+    server.answers[f"{PATH}/resource-tree"] = as_json(value)
+    assert ask(server, token_file).deployments == ()
+
+
+def test_a_server_that_is_not_there_is_unavailable(token_file):
+    with pytest.raises(ClusterUnavailable, match="cannot be reached"):
+        ArgoCluster("http://127.0.0.1:1", token_file).application(SERVED)
+
+
+@pytest.mark.parametrize("content", ["", "\n", f"{TOKEN}\nX-Injected: 1", "tökén", "a" * 20_000, f"{TOKEN} {TOKEN}"])
+def test_a_token_file_without_a_token_is_told_without_showing_it(server, token_file, content):
+    token_file.write_text(content)
+    with pytest.raises(ClusterUnavailable, match="holds no token") as caught:
+        ask(server, token_file)
+    assert TOKEN not in str(caught.value)
+    assert server.requests == []
+
+
+def test_a_token_file_that_is_missing_is_named(server, tmp_path):
+    with pytest.raises(ClusterUnavailable, match="nowhere: No such file"):
+        ask(server, tmp_path / "nowhere")
+
+
+def test_the_token_is_in_no_representation(server, token_file):
+    cluster = ArgoCluster(server.url, token_file)
+    answer(server)
+    cluster.application(SERVED)
+    assert TOKEN not in repr(cluster)
+    assert TOKEN not in json.dumps({key: repr(value) for key, value in vars(cluster).items()})
+
+
+@pytest.mark.parametrize(
+    "url", ["argocd.example.com", "ftp://argocd", "https://", "https://me:secret@argocd", "https://argocd/?a=b", "https://argocd:port", ""]
+)
+def test_a_url_that_is_none_is_refused_without_showing_secrets(token_file, url):
+    with pytest.raises(InvalidSettings) as caught:
+        ArgoCluster(url, token_file)
+    assert "secret" not in str(caught.value)

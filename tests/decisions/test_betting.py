@@ -1,0 +1,130 @@
+"""The e-processes against exact fractions and 40-digit oracles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promoter.decisions.betting import (
+    ALTERNATIVES,
+    EProcess,
+    broken_logs,
+    ceiling_logs,
+    log_mean,
+    log_weighted_mean,
+    share_logs,
+)
+
+INTERVALS = ((5, 750, 14, 14250), (0, 760, 11, 14240), (9, 745, 13, 14255), (0, 750, 0, 14250), (12, 1500, 12, 13500))
+
+SHARE_SCORES = {
+    1.0: (0.769284525886889, 0.0382035725753667, 1.03122022098925, 1.03122022098925, 2.16917814939398),
+    1.1: (0.724165618652283, -0.00138802471417033, 0.924023777013112, 0.924023777013112, 1.97612829049792),
+    1.25: (0.664572273392634, -0.053496742039047, 0.785826228991223, 0.785826228991223, 1.72693251284895),
+}
+
+counts = st.integers(min_value=0, max_value=10**12)
+
+
+@pytest.mark.parametrize("kappa", SHARE_SCORES)
+def test_the_share_bet_reaches_the_known_scores(kappa):
+    score, reached = EProcess(), []
+    for bad_canary, canary, bad_stable, stable in INTERVALS:
+        score.update(share_logs(bad_canary, canary, bad_stable, stable, kappa))
+        reached.append(score.log)
+    assert reached == pytest.approx(SHARE_SCORES[kappa], abs=1e-12)
+
+
+@pytest.mark.parametrize(("rho", "factor"), [(3.0, 290 / 209), (10.0, 1280 / 551)])
+def test_one_share_bet_is_the_exact_fraction(rho, factor):
+    # theta = 1/20: 750 of 15 000 requests; 5 of 19 bad ones.
+    logs = share_logs(5, 750, 14, 14250, 1.0)
+    assert math.exp(logs[ALTERNATIVES.index(rho)]) == pytest.approx(factor, rel=1e-14)
+
+
+def test_the_likelihood_ratio_against_a_ceiling_is_the_bernoulli_one():
+    # x = 3 of n = 100 against a ceiling of 1 %; the alternative 50 % of `broken_logs` by hand.
+    direct = 3 * math.log(0.5 / 0.01) + 97 * math.log(0.5 / 0.99)
+    assert broken_logs(3, 100, 0.01)[1] == pytest.approx(direct, rel=1e-12)
+
+
+@pytest.mark.parametrize("arms", [(0, 0, 3, 100), (3, 100, 0, 0), (0, 100, 0, 1000)])
+def test_no_evidence_is_a_factor_of_one_but_the_interval_counts(arms):
+    silent, score = EProcess(), EProcess()
+    for intervals in (silent, score):
+        intervals.update(share_logs(*INTERVALS[0], 1.1))
+    before = score.log
+    score.update(share_logs(*arms, 1.1))
+    assert score.log == pytest.approx(before, abs=1e-15)
+    # The restart weights moved on: the same bad interval now weighs differently.
+    silent.update(share_logs(*INTERVALS[2], 1.1))
+    score.update(share_logs(*INTERVALS[2], 1.1))
+    assert silent.log != score.log
+
+
+def test_a_score_starts_at_one():
+    assert EProcess().log == 0.0
+
+
+@given(st.integers(1, 300))
+def test_the_restart_weights_and_what_is_left_sum_to_one(intervals):
+    score = EProcess()
+    for _ in range(intervals):
+        score.update((0.0,))
+    assert score.log == pytest.approx(0.0, abs=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(1, 10**6), st.integers(1, 10**6))
+def test_the_share_bet_is_fair_when_bad_requests_fall_by_traffic(bad, canary, stable):
+    theta = canary / (canary + stable)
+    expected = [0.0] * len(ALTERNATIVES)
+    for ours in range(bad + 1):
+        chance = math.comb(bad, ours) * theta**ours * (1 - theta) ** (bad - ours)
+        for index, log in enumerate(share_logs(ours, canary, bad - ours, stable, 1.0)):
+            expected[index] += chance * math.exp(log)
+    assert expected == pytest.approx([1.0] * len(ALTERNATIVES), abs=1e-9)
+
+
+@given(counts, counts, counts, counts, st.floats(1.0, 2.0))
+def test_scores_stay_finite_and_a_bet_never_wins_more_than_one_over_theta(bad_c, good_c, bad_s, good_s, kappa):
+    canary, stable = bad_c + good_c, bad_s + good_s
+    logs = share_logs(bad_c, canary, bad_s, stable, kappa)
+    assert all(math.isfinite(log) for log in logs)
+    if canary and stable:
+        theta = kappa * canary / (kappa * canary + stable)
+        assert all(log <= -math.log(theta) + 1e-9 for log in logs)
+
+
+@given(st.integers(1, 50), st.integers(0, 50), st.integers(100, 10**5), st.integers(100, 10**5))
+def test_the_bet_rises_with_the_canary_share_of_a_fixed_total_and_falls_with_the_margin(ours, theirs, canary, stable):
+    worse = share_logs(ours, canary, theirs, stable, 1.1)
+    better = share_logs(ours - 1, canary, theirs + 1, stable, 1.1)
+    lenient = share_logs(ours, canary, theirs, stable, 1.3)
+    assert all(low <= high + 1e-12 for low, high in zip(better, worse, strict=True))
+    total = EProcess(), EProcess()
+    total[0].update(worse)
+    total[1].update(lenient)
+    assert total[1].log <= total[0].log + 1e-12
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.sampled_from([0.001, 0.02, 0.2, 0.9]))
+def test_the_ceiling_bet_is_at_most_fair_at_the_ceiling(bad, good, ceiling):
+    requests = bad + good
+    logs = ceiling_logs(bad, requests, ceiling)
+    assert all(math.isfinite(log) for log in logs)
+    if bad / requests <= ceiling:
+        assert all(log <= 1e-12 for log in logs)
+
+
+def test_an_alternative_above_certainty_does_not_bet_against_a_ceiling():
+    logs = ceiling_logs(10, 10, 0.2)
+    assert [log > 0 for log in logs] == [rho < 5 for rho in ALTERNATIVES]
+
+
+def test_the_weighted_mean_needs_no_sum_of_one():
+    assert log_weighted_mean([(0.45, 1.0), (0.45, 1.0)]) == pytest.approx(1.0)
+    assert log_weighted_mean([(3.0, 5.0), (1.0, -math.inf)]) == pytest.approx(5.0 + math.log(0.75))
+    assert log_mean([-math.inf, -math.inf]) == -math.inf

@@ -1,0 +1,425 @@
+"""A small world with a stated clock: a repository, a store, a cluster and its metrics, and their faults.
+
+One model, `production/ranker`. Traffic is even and failures are exact fractions, so a scenario plays the same way
+every time. Each fake keeps its port's promises; the adapters' own tests hold the real parts to the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from builders import NOON, RANKER, digest, stored, version
+
+from promoter.control.loop import Loop
+from promoter.control.observe import Observer, Ports
+from promoter.control.reconcile import Reconciler
+from promoter.documents.release_file import parse_release
+from promoter.domain.application import Application, Deployment, Health, Operation, OperationPhase, Pod, SyncStatus
+from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements, RequestSeries, TargetSeries
+from promoter.domain.names import ServedModel
+from promoter.domain.observation import ClusterTraits
+from promoter.domain.repository import Change, Commit, Inventory
+from promoter.domain.version import Listing
+from promoter.errors import (
+    ClusterUnavailable,
+    HeadMoved,
+    MetricsUnavailable,
+    PushRefused,
+    RepositoryUnavailable,
+    StoreUnavailable,
+)
+
+POLICY = """\
+candidates: {store: "file:///models/ranker"}
+evidence: {margin: 0.02, interval: 5s}
+ramp: {budget: 20}
+soak: 1m
+guard: 30s
+max_blind: 60s
+"""
+
+BOUNDS = (6426.84, 11568.3, 20823.0)
+
+
+@dataclass
+class FakeRepository:
+    """Commits in a list; the tree is a dictionary of paths."""
+
+    clock: object
+    commits: list = field(default_factory=list)
+    unreachable: bool = False
+    refusal: str | None = None
+    before_push: list = field(default_factory=list)
+    lose_answer: bool = False
+    pushes: int = 0
+    _known: str | None = None
+
+    def commit(self, files, message, author, *, at=None, parent=None):
+        base = self.commits[-1] if parent is None and self.commits else parent
+        tree = dict(base["tree"]) if base else {}
+        for path, content in files.items():
+            if content is None:
+                tree.pop(path, None)
+            else:
+                tree[path] = content if isinstance(content, bytes) else content.encode()
+        at = at or self.clock.now
+        parent_id = base["id"] if base else None
+        seed = repr((parent_id, sorted(tree.items()), message, at, author))
+        made = {"id": hashlib.sha1(seed.encode()).hexdigest(), "parent": parent_id, "tree": tree, "message": message}
+        made |= {"at": at, "author": author}
+        self.commits.append(made)
+        return made["id"]
+
+    def person(self, files, message="A person's commit", author="Ada"):
+        return self.commit(files, message, author)
+
+    def rewind(self, count):
+        del self.commits[-count:]
+
+    @property
+    def head(self):
+        return self.commits[-1]
+
+    def _find(self, revision):
+        return next(entry for entry in self.commits if entry["id"] == revision)
+
+    def fetch(self):
+        if self.unreachable:
+            raise RepositoryUnavailable("the Git remote does not answer")
+        self._known = self.head["id"]
+        return self._known
+
+    def last_known_head(self):
+        return self._known
+
+    def inventory(self, revision):
+        paths = self._find(revision)["tree"]
+        folders = sorted(path.rsplit("/", 1)[0] for path in paths if path.endswith("/release.yaml"))
+        return Inventory(tuple(ServedModel.from_folder(folder) for folder in folders))
+
+    def read(self, revision, path):
+        return self._find(revision)["tree"].get(path)
+
+    def object_id(self, revision, path):
+        tree = self._find(revision)["tree"]
+        below = sorted((name, content) for name, content in tree.items() if name.startswith(path))
+        return hashlib.sha1(repr(below).encode()).hexdigest()
+
+    def contains(self, descendant, ancestor):
+        ids = [entry["id"] for entry in self.commits]
+        return descendant in ids and ancestor in ids and ids.index(ancestor) <= ids.index(descendant)
+
+    def last_change(self, revision, path):
+        ids = [entry["id"] for entry in self.commits]
+        for index in range(ids.index(revision), -1, -1):
+            here = self.commits[index]
+            before = self.commits[index - 1] if index else None
+            if before is None or before["tree"].get(path) != here["tree"].get(path):
+                earlier = before["id"] if before and path in before["tree"] else None
+                return Change(here["id"], here["at"], here["author"], here["author"] == "promoter", earlier)
+        raise AssertionError(path)
+
+    def own_commits_since(self, revision, moment):
+        return sum(entry["author"] == "promoter" and entry["at"] > moment for entry in self.commits)
+
+    def log(self, revision, folder=None, limit=50):
+        return tuple(
+            Commit(entry["id"], entry["at"], entry["author"], entry["message"], entry["author"] == "promoter")
+            for entry in reversed(self.commits)
+        )[:limit]
+
+    def publish(self, parent, files, message, at):
+        for interfere in self.before_push:
+            interfere()
+        self.before_push = []
+        if self.unreachable:
+            raise RepositoryUnavailable("the Git remote does not answer")
+        if self.head["id"] != parent:
+            raise HeadMoved("the head moved between reading and pushing")
+        if self.refusal:
+            raise PushRefused(self.refusal)
+        self.pushes += 1
+        revision = self.commit(files, message, "promoter", at=at)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise RepositoryUnavailable("the answer to the push was lost")
+        return revision
+
+
+@dataclass
+class FakeStore:
+    versions: list = field(default_factory=list)
+    incomplete: tuple = ()
+    broken: str | None = None
+    calls: int = 0
+
+    def listing(self, address):
+        self.calls += 1
+        if self.broken:
+            raise StoreUnavailable(self.broken)
+        return Listing(tuple(stored(number) for number in sorted(self.versions)), self.incomplete)
+
+
+@dataclass
+class Behaviour:
+    """How a version's pods behave. Shares are of its own requests; `from_second` counts from its first request."""
+
+    bad: float = 0.0
+    status: str = "INTERNAL"
+    slow: float = 0.0
+    starts_after: float = 4.0
+    health: Health | None = None
+    pod_reason: str = "ContainerCreating"
+    answers: bool = True
+    from_second: float = 0.0
+
+
+class World:
+    """Everything, and the clock that moves it a second at a time."""
+
+    def __init__(self, policy=POLICY, rate=100, stable=42, replicas=4, versions=(42,), traits=None):
+        self.now = NOON
+        self.rate = rate
+        self.replicas = replicas
+        self.behaviour = defaultdict(Behaviour)
+        self.repository = FakeRepository(self)
+        self.store = FakeStore(list(versions))
+        self.cluster = FakeCluster(self)
+        self.metrics = FakeMetrics(self)
+        text = "release: {}\n"
+        if stable:
+            text = f"release:\n  stable:\n    version: {stable}\n    digest: {digest(stable)}\n"
+        self.repository.person({RANKER.policy_path: policy, RANKER.release_path: text}, "Serve ranker")
+        self.traits = traits or ClusterTraits(
+            scrape_interval=timedelta(seconds=5),
+            reaction_time=timedelta(seconds=8),
+            restart_pause=timedelta(seconds=20),
+        )
+        self.weights = []
+        self.restart()
+        self.advance(130)
+
+    def restart(self):
+        """A new promoter process: nothing is carried over but what is in the ports."""
+        self.ports = Ports(self.repository, self.store, self.metrics, self.cluster)
+        observer = Observer(self.ports, self.traits, timedelta(seconds=5))
+        self.reconciler = Reconciler(self.ports, observer)
+        self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now)
+
+    @property
+    def release(self):
+        return parse_release(self.repository.head["tree"][RANKER.release_path], RANKER.release_path)
+
+    @property
+    def weight(self):
+        canary = self.release.canary
+        return canary.weight if canary else 0
+
+    def subjects(self):
+        return [entry["message"].splitlines()[0] for entry in self.repository.commits if entry["author"] == "promoter"]
+
+    def action(self):
+        """What a pass would do now, without doing it."""
+        survey = self.reconciler.survey(self.now)
+        return survey.verdicts[0].action
+
+    def advance(self, seconds):
+        for _ in range(math.ceil(seconds)):
+            self.now += timedelta(seconds=1)
+            self.cluster.step()
+            self.metrics.step()
+
+    def run(self, seconds, until=None):
+        """Passes as the loop makes them. True as soon as `until()` holds; without it, when the time is over."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            wait = self.loop.one_pass()
+            if not self.weights or self.weights[-1] != self.weight:
+                self.weights.append(self.weight)
+            if until is not None and until():
+                return True
+            self.advance(max(1.0, min(wait.total_seconds(), (end - self.now).total_seconds())))
+        return until is None
+
+    def failed(self, number):
+        """Requests that failed on a version so far."""
+        return sum(
+            count for (_, ours, status), count in self.metrics.requests.items() if ours == number and status != "OK"
+        )
+
+
+class FakeCluster:
+    """Argo CD that syncs `lag` seconds after a commit, and pods that become Ready a while after they are made."""
+
+    def __init__(self, world):
+        self.world = world
+        self.lag = 1
+        self.broken = None
+        self.frozen = False
+        self.route_lies = None
+        self.synced = None
+        self.synced_at = None
+        self.pods = {}
+        self.refreshes = 0
+        self._seen = None
+
+    def step(self):
+        head = self.world.repository.head
+        if self._seen is None or self._seen[0] != head["id"]:
+            self._seen = (head["id"], self.world.now)
+        due = not self.frozen and self.world.now - self._seen[1] >= timedelta(seconds=self.lag)
+        if due and (self.synced is None or self.synced["id"] != head["id"]):
+            self.synced, self.synced_at = head, self.world.now
+        if self.synced is not None:
+            self._scale()
+
+    def _live(self):
+        return parse_release(self.synced["tree"][RANKER.release_path], RANKER.release_path)
+
+    def _scale(self):
+        release = self._live()
+        wanted = {}
+        if release.stable:
+            wanted[release.stable.version.number] = max(self.world.replicas, release.stable.replicas or 0)
+        if release.canary:
+            wanted[release.canary.version.number] = release.canary.replicas
+        for number, count in wanted.items():
+            for index in range(count):
+                self.pods.setdefault((number, index), self.world.now)
+        for number, index in list(self.pods):
+            if index >= wanted.get(number, 0):
+                del self.pods[number, index]
+
+    def ready(self, number):
+        behaviour = self.world.behaviour[number]
+        if behaviour.health is not None:
+            return []
+        return [
+            f"ranker-v{ours}-{index}"
+            for (ours, index), born in self.pods.items()
+            if ours == number and self.world.now - born >= timedelta(seconds=behaviour.starts_after)
+        ]
+
+    def route(self):
+        if self.synced is None or self._live().stable is None:
+            return None
+        release = self._live()
+        route = {release.stable.version.number: 100 - (release.canary.weight if release.canary else 0)}
+        if release.canary:
+            route[release.canary.version.number] = release.canary.weight
+        return route
+
+    def application(self, served, *, refresh=False):
+        if self.broken:
+            raise ClusterUnavailable(self.broken)
+        if refresh:
+            self.refreshes += 1
+        deployments = tuple(self._deployment(number) for number in sorted({ours for ours, _ in self.pods}))
+        health = Health.HEALTHY
+        if any(entry.health is Health.PROGRESSING for entry in deployments):
+            health = Health.PROGRESSING
+        if any(entry.health is Health.DEGRADED for entry in deployments):
+            health = Health.DEGRADED
+        route = self.route_lies or self.route()
+        return Application(
+            SyncStatus.SYNCED,
+            health,
+            revision=self.synced["id"],
+            health_since=self.synced_at - timedelta(minutes=1),
+            reconciled_at=self.synced_at,
+            operation=Operation(OperationPhase.SUCCEEDED, self.synced_at),
+            deployments=deployments,
+            route=None if route is None else {version(number): weight for number, weight in route.items()},
+        )
+
+    def _deployment(self, number):
+        behaviour = self.world.behaviour[number]
+        ready = set(self.ready(number))
+        names = [f"ranker-v{ours}-{index}" for ours, index in self.pods if ours == number]
+        pods = tuple(Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason) for name in names)
+        health = behaviour.health or (Health.HEALTHY if len(ready) == len(names) else Health.PROGRESSING)
+        return Deployment(version(number), health, pods=pods)
+
+
+class FakeMetrics:
+    """Counters that pods keep, and a Prometheus that scrapes them every five seconds."""
+
+    def __init__(self, world):
+        self.world = world
+        self.down = None
+        self.requests = defaultdict(float)
+        self.fast = defaultdict(float)
+        self.answered = defaultdict(float)
+        self.series = defaultdict(list)
+        self.targets = defaultdict(list)
+        self.buckets = defaultdict(list)
+
+    def step(self):
+        route = self.world.cluster.route() or {}
+        for number, weight in route.items():
+            self._serve(number, self.world.rate * weight / 100)
+        if self.down is None and self.world.now.timestamp() % 5 == 0:
+            self._scrape()
+
+    def _serve(self, number, count):
+        behaviour, pods = self.world.behaviour[number], self.world.cluster.ready(number)
+        if not pods or not behaviour.answers:
+            return
+        for pod in pods:
+            share = count / len(pods)
+            self.answered[number] += share
+            faulty = self.answered[number] >= behaviour.from_second * self.world.rate
+            bad = share * behaviour.bad if faulty else 0.0
+            self.requests[pod, number, "OK"] += share - bad
+            if bad:
+                self.requests[pod, number, behaviour.status] += bad
+            for bound, reached in zip(BOUNDS, (0.7, 0.99, 1.0), strict=True):
+                on_time = reached * (1 - behaviour.slow) if bound < BOUNDS[-1] else 1.0
+                self.fast[pod, number, bound] += (share - bad) * on_time
+
+    def _scrape(self):
+        at = self.world.now.timestamp()
+        for number in {ours for ours, _ in self.world.cluster.pods}:
+            for pod in self.world.cluster.ready(number):
+                self.targets[pod, number].append((at, 1.0))
+        for key, count in self.requests.items():
+            if self.targets[key[0], key[1]] and self.targets[key[0], key[1]][-1][0] == at:
+                self.series[key].append((at, float(math.floor(count))))
+        for key, count in self.fast.items():
+            if self.targets[key[0], key[1]] and self.targets[key[0], key[1]][-1][0] == at:
+                self.buckets[key].append((at, float(math.floor(count))))
+
+    def _window(self, points, start, at):
+        return tuple(point for point in points if start.timestamp() < point[0] <= at.timestamp())
+
+    def measurements(self, served, start, at, bounds_us):
+        if self.down:
+            raise MetricsUnavailable(self.down)
+        return Measurements(
+            start.timestamp(),
+            at.timestamp(),
+            tuple(
+                RequestSeries(pod, version(number), status, window)
+                for (pod, number, status), points in self.series.items()
+                if (window := self._window(points, start, at))
+            ),
+            tuple(
+                LatencySeries(pod, version(number), "Predict", "GRPC", bound, window)
+                for (pod, number, bound), points in self.buckets.items()
+                if bound in bounds_us and (window := self._window(points, start, at))
+            ),
+            tuple(
+                TargetSeries(pod, version(number), window)
+                for (pod, number), points in self.targets.items()
+                if (window := self._window(points, start, at))
+            ),
+        )
+
+    def latency_profile(self, served, version, at, over):
+        if self.down:
+            raise MetricsUnavailable(self.down)
+        return LatencyProfile(((BOUNDS[0], 0.3), (BOUNDS[1], 0.01), (BOUNDS[2], 0.0)))

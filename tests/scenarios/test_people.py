@@ -1,0 +1,90 @@
+"""People win: what a person writes is a fact, and what breaks is named."""
+
+from __future__ import annotations
+
+from builders import RANKER, digest, version
+from fakes import World
+
+STABLE_ONLY = f"release:\n  stable:\n    version: 42\n    digest: {digest(42)}\n"
+
+
+def in_flight():
+    world = World(versions=[42, 43])
+    assert world.run(300, until=lambda: world.weight > 0)
+    return world
+
+
+def test_a_rollout_that_a_person_took_back_does_not_start_again():
+    world = in_flight()
+    taken = world.repository.person({RANKER.release_path: STABLE_ONLY}, 'Revert "canary 43"', author="Ada")
+    made = len(world.subjects())
+    world.run(120)
+    assert len(world.subjects()) == made
+    assert taken[:12] in world.action().reason
+    assert "Ada" in world.action().reason
+    world.store.versions.append(44)
+    assert world.run(60, until=lambda: world.release.canary is not None)
+    assert world.release.canary.version == version(44)
+
+
+def test_a_rollback_by_a_person_in_the_middle_leaves_no_trace_of_the_canary():
+    world = in_flight()
+    world.repository.person({RANKER.release_path: STABLE_ONLY})
+    world.advance(10)
+    assert world.cluster.route() == {42: 100}
+    assert {number for number, _ in world.cluster.pods} == {42}
+
+
+def test_a_weight_that_a_person_sets_is_a_fact_to_go_on_from():
+    world = in_flight()
+    text = world.repository.head["tree"][RANKER.release_path].decode()
+    weight = world.weight
+    world.repository.person({RANKER.release_path: text.replace(f"weight: {weight}", "weight: 25")})
+    world.advance(5)
+    world.run(5)
+    assert world.weight >= 25
+
+
+def test_a_file_that_a_person_broke_is_held_named_and_never_overwritten():
+    world = in_flight()
+    broken = world.repository.head["tree"][RANKER.release_path] + b"  weihgt: 5\n"
+    world.repository.person({RANKER.release_path: broken})
+    made = len(world.subjects())
+    world.behaviour[43].bad = 1.0
+    world.run(60)
+    assert len(world.subjects()) == made
+    action = world.action()
+    assert action.alarm
+    assert RANKER.release_path in action.reason
+    assert "weihgt" in action.reason
+
+
+def test_a_broken_model_does_not_stop_another():
+    world = World(versions=[42, 43])
+    world.repository.person({"environments/production/other/release.yaml": "release: [\n"})
+    assert world.run(600, until=lambda: world.release.stable.version == version(43))
+
+
+def test_a_rejection_that_a_person_removes_makes_the_version_a_candidate_again():
+    world = in_flight()
+    world.behaviour[43].bad = 1.0
+    assert world.run(120, until=lambda: bool(world.release.rejected) and world.release.canary is None)
+    world.behaviour[43].bad = 0.0
+    world.repository.person({RANKER.release_path: STABLE_ONLY})
+    assert world.run(600, until=lambda: world.release.stable.version == version(43))
+
+
+def test_production_takes_what_is_stable_upstream():
+    upstream = "environments/staging/ranker/release.yaml"
+    world = World(versions=[42])
+    policy = world.repository.head["tree"][RANKER.policy_path].decode()
+    world.repository.person(
+        {
+            RANKER.policy_path: policy.replace('store: "file:///models/ranker"', "upstream: staging"),
+            upstream: STABLE_ONLY.replace("42", "43"),
+            "environments/staging/ranker/policy.yaml": policy,
+        }
+    )
+    world.run(15)
+    production = world.repository.head["tree"][RANKER.release_path].decode()
+    assert "version: 43" in production
