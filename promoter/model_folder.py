@@ -38,8 +38,8 @@ class SeenFile:
 def regular_files(folder: Path) -> Mapping[str, SeenFile]:
     """Every file below `folder` by its path relative to it, with `/`, in order.
 
-    Raises InvalidInput for symbolic links, for anything else that is neither file nor folder, and for
-    more than 10 000 entries; OSError where `folder` cannot be read.
+    Raises InvalidInput for symbolic links, for anything else that is neither file nor folder, for names that
+    are no printable text, and for more than 10 000 entries; OSError where `folder` cannot be read.
     """
     found: dict[str, SeenFile] = {}
     pending = [""]
@@ -61,6 +61,8 @@ def regular_files(folder: Path) -> Mapping[str, SeenFile]:
 
 
 def _regular(path: str, status: os.stat_result) -> SeenFile:
+    if not path.isprintable():
+        raise InvalidInput(f"{path!r} is not printable text: give the file another name")
     if stat.S_ISLNK(status.st_mode):
         raise InvalidInput(f"{path} is a symbolic link: put a copy of the file in its place")
     if not stat.S_ISREG(status.st_mode):

@@ -6,6 +6,8 @@ file that a pull request can change. docs/reference/settings.md tells the same t
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -88,7 +90,7 @@ def _git_remote(read: _Reader) -> GitRemote:
     return GitRemote(
         url=read.text("REPOSITORY"),
         branch=read.text("BRANCH", "main"),
-        clone=Path(read.text("CLONE", "promoter-clone.git")),
+        clone=read.path("CLONE") or _default_clone(read.text("REPOSITORY", "")),
         scope=read.words("SCOPE", ""),
         author_name=read.text("AUTHOR_NAME", "promoter"),
         author_email=read.text("AUTHOR_EMAIL", "promoter@localhost"),
@@ -97,6 +99,12 @@ def _git_remote(read: _Reader) -> GitRemote:
         signing_key=read.path("SIGNING_KEY"),
         allowed_signers=read.path("ALLOWED_SIGNERS"),
     )
+
+
+def _default_clone(url: str) -> Path:
+    """A clone in the user's cache, one for each repository: looking by hand does not disturb a service's own."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "promoter" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
 
 
 class _Reader:

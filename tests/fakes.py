@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -27,6 +28,7 @@ from promoter.domain.version import Listing
 from promoter.errors import (
     ClusterUnavailable,
     HeadMoved,
+    InvalidDocument,
     MetricsUnavailable,
     PushRefused,
     RepositoryUnavailable,
@@ -238,8 +240,9 @@ class World:
         end = self.now + timedelta(seconds=seconds)
         while self.now < end:
             wait = self.loop.one_pass()
-            if not self.weights or self.weights[-1] != self.weight:
-                self.weights.append(self.weight)
+            with suppress(InvalidDocument):
+                if not self.weights or self.weights[-1] != self.weight:
+                    self.weights.append(self.weight)
             if until is not None and until():
                 return True
             self.advance(max(1.0, min(wait.total_seconds(), (end - self.now).total_seconds())))
@@ -266,6 +269,7 @@ class FakeCluster:
         self.pods = {}
         self.refreshes = 0
         self._seen = None
+        self._rendered = None
 
     def step(self):
         head = self.world.repository.head
@@ -278,7 +282,10 @@ class FakeCluster:
             self._scale()
 
     def _live(self):
-        return parse_release(self.synced["tree"][RANKER.release_path], RANKER.release_path)
+        """The release as last rendered; a file that does not parse leaves what was live."""
+        with suppress(InvalidDocument):
+            self._rendered = parse_release(self.synced["tree"][RANKER.release_path], RANKER.release_path)
+        return self._rendered
 
     def _scale(self):
         release = self._live()

@@ -16,14 +16,13 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from promoter.documents.manifest import MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
+from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import Digest, IncompleteVersion, Listing, ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, InvalidName, InvalidSettings, StoreUnavailable
 from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
 from promoter.ports import ModelStore
 
-_LARGEST_MANIFEST = 4 * 2**20
 _MOST_NAMES = 10_000
 # A file system's clock may tick as rarely as this: what was written in between looks unchanged.
 _SETTLED_NS = 2 * 10**9
@@ -144,8 +143,8 @@ def _manifest(folder: Path, found: Mapping[str, SeenFile]) -> Manifest:
     seen = found.get(MANIFEST_FILE)
     if seen is None:
         raise InvalidInput(f"no {MANIFEST_FILE}: it is written last, so the upload has not finished")
-    if seen.size > _LARGEST_MANIFEST:
-        raise InvalidInput(f"{MANIFEST_FILE} is larger than {_LARGEST_MANIFEST >> 20} MiB")
+    if seen.size > LARGEST_BYTES:
+        raise InvalidInput(f"{MANIFEST_FILE} is larger than {LARGEST_BYTES >> 20} MiB")
     with open_unchanged(folder / MANIFEST_FILE, seen) as file:
         return parse_manifest(file.read(), MANIFEST_FILE)
 

@@ -65,11 +65,15 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """From first to last, both included, in whole seconds since the epoch; seconds is the range that covers it."""
+    """From first to last, both included, in whole seconds since the epoch."""
 
     first: int
     last: int
-    seconds: int
+
+    @property
+    def seconds(self) -> int:
+        """The range that covers it: Prometheus 3 leaves out a sample at the very beginning of a range, 2 does not."""
+        return self.last - self.first + 1
 
 
 class PrometheusMetrics:
@@ -98,15 +102,15 @@ class PrometheusMetrics:
         first, last = math.floor(start.timestamp()), math.floor(at.timestamp())
         if last < first:
             raise MetricsUnavailable(f"the clock is before the window of {served}: {at:%FT%TZ} and {start:%FT%TZ}")
-        # Prometheus 3 leaves out a sample at the very beginning of a range, 2 does not.
-        seconds = last - first + 1
-        window = _Window(first, last, seconds)
+        window = _Window(first, last)
         return Measurements(
             start=first,
             at=last,
-            requests=self._family("request counters", promql.request_count(served, seconds), window, request_series),
+            requests=self._family(
+                "request counters", promql.request_count(served, window.seconds), window, request_series
+            ),
             latency=self._latency(served, window, bounds_us),
-            targets=self._family("targets", promql.up(served, seconds), window, target_series),
+            targets=self._family("targets", promql.up(served, window.seconds), window, target_series),
         )
 
     def latency_profile(

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from promoter.documents.manifest import MANIFEST_FILE, Manifest, ManifestFile, digest, write_manifest
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
-from promoter.errors import InvalidInput, InvalidName, StoreUnavailable
+from promoter.errors import InvalidDocument, InvalidInput, InvalidName, StoreUnavailable
 from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
 
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -75,6 +75,11 @@ def _saved_model(directory: Path) -> Mapping[str, SeenFile]:
         raise InvalidInput(
             f"{directory} holds a {MANIFEST_FILE} already: it was published before. Name the folder it was exported to"
         )
+    try:
+        # Names that a manifest may not hold are refused before the first byte is copied.
+        write_manifest(Manifest(tuple(ManifestFile(path, "0" * 64, seen.size) for path, seen in found.items())))
+    except InvalidDocument as error:
+        raise InvalidInput(f"{directory} cannot be published: {error.problem}") from error
     return found
 
 

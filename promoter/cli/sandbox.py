@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from promoter.cli.wiring import tells_errors
 from promoter.domain.application import Application
 
 try:
@@ -68,7 +70,8 @@ def sandbox() -> None:
     help="Requests per second of the traffic source.",
 )
 @click.option("--traffic/--no-traffic", help="Send requests at once, before a version is there to answer them.")
-def up(*, directory: Path, project: Path, port_base: int, rate: float, traffic: bool) -> None:
+@tells_errors
+def up(directory: Path, project: Path, port_base: int, rate: float, *, traffic: bool) -> None:
     """Bring the sandbox up, in the background.
 
     What an earlier one in the same folder left running is ended first; its Git remote and its model store are
@@ -81,7 +84,8 @@ def up(*, directory: Path, project: Path, port_base: int, rate: float, traffic: 
 
 @sandbox.command()
 @_directory
-def down(*, directory: Path) -> None:
+@tells_errors
+def down(directory: Path) -> None:
     """Stop everything; files and logs stay. May be said twice."""
     if read_record(directory) is None:
         click.echo(f"no sandbox was brought up in {directory}")
@@ -93,7 +97,8 @@ def down(*, directory: Path) -> None:
 @sandbox.command()
 @_directory
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(*, directory: Path, as_json: bool) -> None:
+@tells_errors
+def status(directory: Path, *, as_json: bool) -> None:
     """What runs, where it listens and logs, and the pods."""
     opened = _open(directory)
     parts, application = opened.status(), opened.application()
@@ -106,7 +111,8 @@ def status(*, directory: Path, as_json: bool) -> None:
 @sandbox.command()
 @_directory
 @_part
-def start(*, directory: Path, part: str) -> None:
+@tells_errors
+def start(directory: Path, part: str) -> None:
     """Start one part, as it was when the sandbox came up."""
     _open(directory).start(part)
 
@@ -114,7 +120,8 @@ def start(*, directory: Path, part: str) -> None:
 @sandbox.command()
 @_directory
 @_part
-def stop(*, directory: Path, part: str) -> None:
+@tells_errors
+def stop(directory: Path, part: str) -> None:
     """Ask one part to end."""
     _open(directory).stop(part)
 
@@ -122,17 +129,19 @@ def stop(*, directory: Path, part: str) -> None:
 @sandbox.command()
 @_directory
 @_part
-def kill(*, directory: Path, part: str) -> None:
+@tells_errors
+def kill(directory: Path, part: str) -> None:
     """End one part as a crash would, by SIGKILL."""
     _open(directory).kill(part)
 
 
 @sandbox.command()
 @_directory
-def env(*, directory: Path) -> None:
-    """The settings with which `promoter` looks at this sandbox, for a shell.
+@tells_errors
+def env(directory: Path) -> None:
+    """Settings with which `promoter` looks at it.
 
-    Say: eval "$(promoter sandbox env)"
+    For a shell: eval "$(promoter sandbox env)"
     """
     click.echo(export_lines(_open(directory).environment()), nl=False)
 
@@ -143,18 +152,21 @@ def _open(directory: Path) -> Sandbox:
 
 def _next_steps(made: Sandbox, directory: Path) -> str:
     layout = made.layout
-    named = "" if directory == DEFAULT_DIRECTORY else f" --directory {directory}"
+    here = "" if directory == DEFAULT_DIRECTORY else f" --directory {shlex.quote(str(directory))}"
     return f"""
 The sandbox is up. A model's first version becomes stable at once; each later one becomes a canary.
 
-  eval "$(promoter sandbox env{named})"        let `promoter` look at this sandbox
-  promoter publish DIRECTORY {layout.model_store_url}
-                                        drop a version into the store
-  promoter sandbox start traffic{named}         send requests through {layout.envoy_address}
-  promoter status                       what is served, and what is waited for
-  git -C {layout.remote} log --oneline main
-                                        every weight is a commit
-  promoter sandbox down{named}                  stop it all
+  # Let `promoter` look at this sandbox, in this shell
+  eval "$(promoter sandbox env{here})"
+  # Drop a version, a folder with a SavedModel, into the store
+  promoter publish FOLDER {layout.model_store_url}
+  # Send requests through Envoy, at {layout.envoy_address}
+  promoter sandbox start traffic{here}
+  # See what is served and what is waited for, and then every weight as a commit
+  promoter status
+  git -C {layout.remote} log main
+  # Stop it all
+  promoter sandbox down{here}
 """
 
 
@@ -185,7 +197,7 @@ def _pods_json(application: Application | None) -> list[dict[str, object]] | Non
 
 def _print_tables(parts: Iterable[PartStatus], application: Application | None) -> None:
     console = Console()
-    processes = Table("part", "state", "pid", "url", "log", box=None)
+    processes = Table("part", "state", "pid", "url", Column("log", overflow="fold"), box=None)
     for part in parts:
         pid = "" if part.pid is None else str(part.pid)
         processes.add_row(part.name, _state(part), pid, part.url, _short(part.log))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from promoter.control.reconcile import Reconciler, Survey, Verdict
-from promoter.domain.action import Hold
+from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.names import ServedModel
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
 
@@ -27,6 +27,14 @@ _MANUAL_WAY_OUT = (
     "(docs/operations.md, 'When the way back is barred')"
 )
 
+_EVENTS: dict[type[Action], str] = {
+    StartCanary: "start_canary",
+    SetWeight: "set_weight",
+    Promote: "promote",
+    Revert: "revert",
+    Withdraw: "withdraw",
+}
+
 log = structlog.get_logger()
 
 
@@ -37,8 +45,9 @@ class Backoff:
     failures: int = 0
 
     def failed(self, interval: timedelta) -> timedelta:
+        """Count one more failure; at least `interval` to wait."""
         self.failures += 1
-        span = min(_LONGEST_BACKOFF, interval * 2 ** min(self.failures, 8))
+        span = min(_LONGEST_BACKOFF, interval * (1 << min(self.failures, 8)))
         return max(interval, span * random.random())  # noqa: S311 - jitter, no secret
 
 
@@ -125,6 +134,6 @@ def _log_verdict(verdict: Verdict) -> None:
             "stable_bad": evidence.stable.bad,
             "log_e": {name: round(value, 4) for name, value in evidence.log_e.items()},
         }
-    name = "held" if isinstance(action, Hold) else type(action).__name__
+    name = "held" if isinstance(action, Hold) else _EVENTS[type(action)]
     say = log.warning if isinstance(action, Hold) and action.alarm else log.info
     say(f"rollout.{name}", reason=action.reason, **facts)

@@ -59,7 +59,8 @@ class Observer:
         policy = self._policy(served, head)
         changed = self._ports.repository.last_change(head, served.release_path)
         withheld = self._withheld(served, release, changed)
-        listing = self._upstream(served, head, policy) if policy.candidates.upstream else None
+        environment = policy.candidates.upstream
+        listing = self._upstream(served, head, environment) if environment else None
         return Observation(served, head, release, policy, changed, self._traits, withheld=withheld, listing=listing)
 
     def ask(self, seen: Observation, now: datetime) -> Observation:
@@ -101,9 +102,9 @@ class Observer:
         versions = withheld_by(before, release)
         return Withheld(versions, changed) if versions else None
 
-    def _upstream(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> Listing:
+    def _upstream(self, served: ServedModel, head: Revision, environment: str) -> Listing:
         """The one version that is stable upstream, if any."""
-        upstream = replace(served, environment=policy.candidates.upstream)
+        upstream = replace(served, environment=environment)
         content = self._ports.repository.read(head, upstream.release_path)
         if content is None:
             raise InvalidDocument(

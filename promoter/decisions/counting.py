@@ -107,17 +107,20 @@ def seen_until(targets: Iterable[TargetSeries], version: ModelVersion, pods: fro
 
 
 def request_rate(seen: Measurements, scrape_interval: timedelta) -> float:
-    """Requests per second of all versions together, over the last minute that was measured."""
+    """Requests per second of all versions together, over the last minute that was scraped."""
     births = _Births(seen, scrape_interval)
-    first = min((at for target in seen.targets for at, _ in target.points), default=seen.at)
-    begin = max(seen.at - _RATE_WINDOW, first)
+    scrapes = [at for target in seen.targets for at, _ in target.points]
+    if not scrapes:
+        return 0.0
+    end = max(scrapes)
+    begin = max(end - _RATE_WINDOW, min(scrapes))
     requests = sum(
         growth
         for series in seen.requests
         for at, growth in increments(series.points, born_at_zero=births.at_zero(series.pod, series.points))
         if at > begin
     )
-    return requests / (seen.at - begin) if seen.at > begin else 0.0
+    return requests / (end - begin) if end > begin else 0.0
 
 
 class _Births:

@@ -50,7 +50,7 @@ def progress(trial: Trial, now: datetime) -> Action:
 def _first_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
     canary, traits = trial.canary, trial.seen.traits
     if canary.withdrawn:
-        pause = traits.restart_pause * 2 ** min(canary.withdrawals - 1, 10)
+        pause = traits.restart_pause * (1 << min(max(canary.withdrawals, 1) - 1, 10))
         left = trial.seen.changed.at + pause - now
         if left.total_seconds() > 0:
             return trial.hold(f"withdrawn ({canary.withdrawn}); may start again in {format_duration(left)}")
@@ -64,7 +64,8 @@ def _next_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
         policy.ramp, canary.weight, evidence.rate, trial.seen.traits.reaction_time, evidence.upper_bound
     )
     weight = min(weight, max(canary.weight, ramp.weight_within(canary.replicas, trial.full)))
-    if weight > canary.weight:
+    # Nothing but evidence raises a weight: fewer requests a second would make room for more as well.
+    if weight > canary.weight and trial.measured_at_this_weight:
         return _step(trial, evidence, weight, _no_harm(evidence))
     if evidence.upper_bound <= policy.evidence.margin:
         left = policy.soak - trial.soaked_for(now)

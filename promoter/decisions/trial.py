@@ -72,6 +72,13 @@ class Trial:
         first = self.evidence.first_request_at if self.evidence else None
         return timedelta(0) if first is None else now - datetime.fromtimestamp(first, UTC)
 
+    @property
+    def measured_at_this_weight(self) -> bool:
+        """Whether a whole interval with canary requests has passed since the last commit."""
+        length = self.seen.policy.evidence.interval.total_seconds()
+        begin = self.seen.changed.at.timestamp()
+        return any(counts.canary.requests and counts.end - length >= begin for counts in self.intervals)
+
     def hold(self, reason: str, *, alarm: bool = False) -> Hold:
         """A Hold that carries the evidence so far."""
         return Hold(reason, self.evidence, alarm)

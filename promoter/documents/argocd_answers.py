@@ -207,7 +207,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _message(value: object) -> str:
-    return one_line(_text(value)[: 10 * _LONGEST_MESSAGE], _LONGEST_MESSAGE)
+    return one_line(" ".join(_text(value)[: 10 * _LONGEST_MESSAGE].split()), _LONGEST_MESSAGE)
 
 
 def _object(value: object) -> _Object:

@@ -47,16 +47,11 @@ class Manifest:
 
 
 def parse_manifest(content: bytes | str, where: str) -> Manifest:
-    """The manifest in `content`, with paths that stay in their folder. `where` names the file; raises InvalidDocument."""
+    """The manifest in `content`; its paths stay in their folder. `where` names the file; raises InvalidDocument."""
     found = _loaded(content, where)
     if not isinstance(found, dict) or found.keys() != {"files"} or not isinstance(found["files"], dict):
         raise InvalidDocument(where, None, 'the manifest is not {"files": {…}} and nothing else', _AGAIN)
     return _checked((_file(path, entry, where) for path, entry in found["files"].items()), where)
-
-
-def manifest_of(files: Iterable[ManifestFile], where: str) -> Manifest:
-    """A manifest of `files`, in any order; raises InvalidDocument where `parse_manifest` would refuse it."""
-    return _checked((_file(file.path, {"sha256": file.sha256, "size": file.size}, where) for file in files), where)
 
 
 def canonical(manifest: Manifest) -> bytes:
@@ -69,9 +64,13 @@ def digest(manifest: Manifest) -> Digest:
     return Digest(f"sha256:{hashlib.sha256(canonical(manifest)).hexdigest()}")
 
 
-def write_manifest(manifest: Manifest) -> str:
-    """The text of a manifest.json for people and programs."""
-    return json.dumps(_plain(manifest), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+def write_manifest(manifest: Manifest) -> bytes:
+    """The content of a manifest.json; raises InvalidDocument where `parse_manifest` would refuse it."""
+    content = (json.dumps(_plain(manifest), sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(
+        "utf-8", "surrogatepass"
+    )
+    parse_manifest(content, MANIFEST_FILE)
+    return content
 
 
 def _plain(manifest: Manifest) -> dict[str, dict[str, dict[str, str | int]]]:
@@ -107,7 +106,10 @@ def _file(path: str, entry: Any, where: str) -> ManifestFile:
         or any(part in ("", ".", "..") for part in parts)
     ):
         raise InvalidDocument(
-            where, None, f"{shown} is not the path of a file in its folder", "Paths are relative, with `/`, without `..`"
+            where,
+            None,
+            f"{shown} is not the path of a file in its folder",
+            "Paths are relative, with `/`, without `..`",
         )
     if path == MANIFEST_FILE:
         raise InvalidDocument(where, None, f"the manifest lists {MANIFEST_FILE}, which is itself", _AGAIN)
@@ -125,7 +127,9 @@ def _checked(files: Iterable[ManifestFile], where: str) -> Manifest:
     listed = sorted(files, key=lambda file: file.path)
     paths = {file.path for file in listed}
     if len(listed) > _MOST_FILES:
-        raise InvalidDocument(where, None, f"the manifest lists more than {_MOST_FILES} files", "Publish a smaller model")
+        raise InvalidDocument(
+            where, None, f"the manifest lists more than {_MOST_FILES} files", "Publish a smaller model"
+        )
     if len(paths) != len(listed):
         raise InvalidDocument(where, None, "the manifest lists a file twice", _AGAIN)
     for path in paths:
@@ -135,6 +139,9 @@ def _checked(files: Iterable[ManifestFile], where: str) -> Manifest:
             raise InvalidDocument(where, None, f"{inside[:80]!r} is listed as a file and as a folder", _AGAIN)
     if paths.isdisjoint(_MODEL_FILES):
         raise InvalidDocument(
-            where, None, f"the manifest lists no {_MODEL_FILES[0]}", "Publish the folder of a SavedModel, not one around it"
+            where,
+            None,
+            f"the manifest lists no {_MODEL_FILES[0]}",
+            "Publish the folder of a SavedModel, not one around it",
         )
     return Manifest(tuple(listed))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from promoter.documents.one_line import one_line
 from promoter.domain.measurements import LatencyProfile, LatencySeries, Points, RequestSeries, TargetSeries
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName, MetricsUnavailable
@@ -173,4 +174,4 @@ def _bound(le: str) -> float:
 def _described(labels: Mapping[str, object]) -> str:
     """The series in few words: its name, and its pod where it has one."""
     name, pod = str(labels.get("__name__", "a series"))[:120], str(labels.get("pod", ""))[:120]
-    return f"{name} of pod {pod}" if pod else name
+    return one_line(f"{name} of pod {pod}" if pod else name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 
 from promoter.domain.names import ServedModel
 from promoter.domain.version import ModelVersion
@@ -43,31 +42,31 @@ def le_text(bound_us: float) -> str:
     return f"{bound_us:.6g}"
 
 
-def request_counts(served: ServedModel, window: timedelta) -> str:
-    """Raw samples of every pod's request counter, one series for each status."""
-    return _samples(REQUESTS, _requests_of(served), window)
+def request_count(served: ServedModel, seconds: int) -> str:
+    """Raw samples of every pod's request counter over the last `seconds`, one series for each status."""
+    return _samples(REQUESTS, _requests_of(served), seconds)
 
 
-def latency_buckets(served: ServedModel, bounds_us: Iterable[float], window: timedelta) -> str:
-    """Raw samples of the latency buckets that end at `bounds_us`, inference requests only."""
-    return _samples(LATENCY_BUCKETS, [*_inference_of(served), _bounds(bounds_us)], window)
+def latency(served: ServedModel, seconds: int, bounds_us: Iterable[float]) -> str:
+    """Raw samples of the latency buckets that end at `bounds_us` over the last `seconds`, inference requests only."""
+    return _samples(LATENCY_BUCKETS, [*_inference_of(served), _bounds(bounds_us)], seconds)
 
 
-def targets(served: ServedModel, window: timedelta) -> str:
-    """Raw samples of `up` of every pod."""
-    return _samples(TARGETS, _pods_of(served), window)
+def up(served: ServedModel, seconds: int) -> str:
+    """Raw samples of `up` of every pod over the last `seconds`."""
+    return _samples(TARGETS, _pods_of(served), seconds)
 
 
-def latency_profile(served: ServedModel, version: ModelVersion, over: timedelta) -> str:
-    """Answered inference requests of `version` at or under each bucket bound, summed over its pods."""
+def latency_profile(served: ServedModel, version: ModelVersion, seconds: int) -> str:
+    """Inference requests that `version` answered at or under each bucket bound, summed over its pods."""
     chosen = [*_inference_of(served), matcher("model_version", "=", str(version))]
-    return f"sum by (le) (increase({_samples(LATENCY_BUCKETS, chosen, over)}))"
+    return f"sum by (le) (increase({_samples(LATENCY_BUCKETS, chosen, seconds)}))"
 
 
-def total_requests(served: ServedModel, version: ModelVersion, over: timedelta) -> str:
+def request_total(served: ServedModel, version: ModelVersion, seconds: int) -> str:
     """Requests of `version`, however they ended, summed over its pods."""
     chosen = [*_requests_of(served), matcher("model_version", "=", str(version))]
-    return f"sum(increase({_samples(REQUESTS, chosen, over)}))"
+    return f"sum(increase({_samples(REQUESTS, chosen, seconds)}))"
 
 
 def _pods_of(served: ServedModel) -> list[str]:
@@ -91,8 +90,7 @@ def _bounds(bounds_us: Iterable[float]) -> str:
     return matcher("le", "=~", "|".join(texts))
 
 
-def _samples(metric: str, matchers: Iterable[str], window: timedelta) -> str:
-    seconds = int(window.total_seconds())
+def _samples(metric: str, matchers: Iterable[str], seconds: int) -> str:
     if seconds < 1:
-        raise InvalidInput(f"a window of {window} is too short: one second is the least")
+        raise InvalidInput(f"a window of {seconds} s is too short: one second is the least")
     return f"{metric}{{{','.join(matchers)}}}[{seconds}s]"

@@ -133,9 +133,8 @@ def _tree(release: Release) -> Tree:
     """Keys in the order in which a new file has them."""
     tree: dict[str, Node] = {}
     if (stable := release.stable) is not None:
-        tree["stable"] = {"version": _word(stable.version), "digest": _word(stable.digest)}
-        if stable.replicas is not None:
-            tree["stable"] |= {"replicas": _word(stable.replicas)}
+        floor = {} if stable.replicas is None else {"replicas": _word(stable.replicas)}
+        tree["stable"] = {"version": _word(stable.version), "digest": _word(stable.digest), **floor}
     if release.canary is not None:
         tree["canary"] = _canary_tree(release.canary)
     if release.rejected:
@@ -187,5 +186,7 @@ def _reads_as(content: str, release: Release, where: str) -> bool:
 def _checked(content: str, release: Release, where: str) -> str:
     """`content`, which must read back as `release`; raises InvalidDocument where it does not."""
     if parse_release(content, where) != release:
-        raise InvalidDocument(where, None, "this release cannot be written", "Report it: two parts of the promoter disagree")
+        raise InvalidDocument(
+            where, None, "this release cannot be written", "Report it: two parts of the promoter disagree"
+        )
     return content

@@ -7,7 +7,7 @@ values mean is left to the caller, who reads the result back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promoter.documents.yaml_text import Block, Entry, Items, Scalar, Value
@@ -113,8 +113,8 @@ class _Editor:
         if not wanted or not _is_block_style(items):
             return False
         column = items.span.column
-        present = {self._identity_of(value): value for value in items.values}
-        names = [_leaf(item[self._identity]).text for item in wanted]
+        present = {self._identity_in(value): value for value in items.values}
+        names = [self._identity_of(item) for item in wanted]
         kept = [name for name in present if name in names]
         dashes = all(self._lines[value.span.line][: column + 1] == " " * column + "-" for value in items.values)
         if not dashes or kept != [name for name in names if name in present]:
@@ -124,10 +124,10 @@ class _Editor:
                 self._replace_lines(value.span.line, self._after(value, column), [])
         place = items.values[0].span.line
         for name, item in zip(names, wanted, strict=True):
-            value = present.get(name)
-            if value is None:
+            if name not in present:
                 self._replace_lines(place, place, _rendered_item(item, column))
                 continue
+            value = present[name]
             place = self._after(value, column)
             if isinstance(value, Block) and not value.flow:
                 self.block(value, item)
@@ -135,14 +135,16 @@ class _Editor:
                 self._replace_lines(value.span.line, value.span.last_line + 1, _rendered_item(item, column))
         return True
 
-    def _identity_of(self, item: Value) -> str | None:
-        entry = item.entries.get(self._identity) if isinstance(item, Block) else None
+    def _identity_in(self, value: Value) -> str | None:
+        entry = value.entries.get(self._identity) if isinstance(value, Block) else None
         return entry.value.text if entry is not None and isinstance(entry.value, Scalar) else None
 
+    def _identity_of(self, item: Tree) -> str | None:
+        node = item[self._identity]
+        return node.text if isinstance(node, Leaf) else None
+
     def _replace_lines(self, first: int, after: int, lines: Sequence[str]) -> None:
-        self._edits.append(
-            (self._starts[first], self._starts[after], "".join(line + self._newline for line in lines))
-        )
+        self._edits.append((self._starts[first], self._starts[after], "".join(line + self._newline for line in lines)))
 
     def _after(self, value: Value, column: int) -> int:
         """The line after `value` and the comments directly below it that are indented deeper than `column`."""
@@ -159,20 +161,13 @@ class _Editor:
         return rest if rest.lstrip().startswith("#") else ""
 
 
-def _rendered_item(item: Tree, column: int) -> Iterator[str]:
+def _rendered_item(item: Tree, column: int) -> list[str]:
     first, *others = rendered(item, column + _INDENT)
-    yield " " * column + "- " + first.lstrip(" ")
-    yield from others
+    return [" " * column + "- " + first.lstrip(" "), *others]
 
 
 def _is_block_style(value: Block | Items) -> bool:
     return not value.flow and not value.is_empty
-
-
-def _leaf(node: Node) -> Leaf:
-    if not isinstance(node, Leaf):
-        raise AssertionError("the identity of an item is a scalar")
-    return node
 
 
 def _says(value: Value, node: Node) -> bool:

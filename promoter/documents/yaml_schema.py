@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
@@ -188,5 +188,5 @@ def _scalar_text(value: Value) -> str:
 
 
 def _is_plain_text(plain: str) -> bool:
-    tag = _RESOLVER.resolve(yaml.ScalarNode, plain, (True, False))
+    tag = _RESOLVER.resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]  # PyYAML's own
     return tag == _TEXT_TAG and not _OTHER_NUMBER.fullmatch(plain)

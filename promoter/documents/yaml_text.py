@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -24,6 +24,10 @@ _MOST_ENTRIES = 1000
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)|[\u2028-\u202e\u2066-\u2069\ufeff]"
 )
+# The published types know neither an event's attributes nor that its marks are always there.
+_Event = Any
+_Mark = Any
+
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 
@@ -130,7 +134,10 @@ def decode(text: bytes | str, where: str) -> str:
     if found := _FORBIDDEN.search(characters):
         line = characters.count("\n", 0, found.start()) + 1
         raise InvalidDocument(
-            where, line, f"the character U+{ord(found[0]):04X} is not allowed here", "Remove it; lines end with LF or CR LF"
+            where,
+            line,
+            f"the character U+{ord(found[0]):04X} is not allowed here",
+            "Remove it; lines end with LF or CR LF",
         )
     return characters
 
@@ -156,10 +163,10 @@ class _Composer:
             self._refuse(another, "a second document begins here", "Keep one document in a file")
         return value
 
-    def _next(self) -> yaml.Event:
+    def _next(self) -> _Event:
         return self._loader.get_event()
 
-    def _value(self, event: yaml.Event, path: str, depth: int) -> Value:
+    def _value(self, event: _Event, path: str, depth: int) -> Value:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self._refuse(event, "anchors and aliases are not allowed", "Write the value out where it is used")
         if event.tag is not None:
@@ -172,7 +179,7 @@ class _Composer:
             return self._block(event, path, depth)
         return self._items(event, path, depth)
 
-    def _block(self, start: yaml.MappingStartEvent, path: str, depth: int) -> Block:
+    def _block(self, start: _Event, path: str, depth: int) -> Block:
         entries: dict[str, Entry] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._value(event, path, depth)
@@ -190,7 +197,7 @@ class _Composer:
         span = _span(start, event.end_mark, None if start.flow_style else last)
         return Block(self._where, path, span, entries, flow=bool(start.flow_style))
 
-    def _items(self, start: yaml.SequenceStartEvent, path: str, depth: int) -> Items:
+    def _items(self, start: _Event, path: str, depth: int) -> Items:
         values: list[Value] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             self._refuse_too_many(event, len(values))
@@ -198,15 +205,15 @@ class _Composer:
         last = values[-1].span if values and not start.flow_style else None
         return Items(self._where, path, _span(start, event.end_mark, last), tuple(values), flow=bool(start.flow_style))
 
-    def _refuse_too_many(self, event: yaml.Event, count: int) -> None:
+    def _refuse_too_many(self, event: _Event, count: int) -> None:
         if count >= _MOST_ENTRIES:
             self._refuse(event, f"more than {_MOST_ENTRIES} entries stand here", "Remove those that are not needed")
 
-    def _refuse(self, event: yaml.Event, problem: str, remedy: str) -> NoReturn:
+    def _refuse(self, event: _Event, problem: str, remedy: str) -> NoReturn:
         raise InvalidDocument(self._where, event.start_mark.line + 1, problem, remedy)
 
 
-def _span(event: yaml.Event, end: yaml.Mark, last: Span | None = None) -> Span:
+def _span(event: _Event, end: _Mark, last: Span | None = None) -> Span:
     """From the event's start to `end`; a block collection ends with its last entry, not at the next token."""
     start = event.start_mark
     if last is not None:

@@ -153,8 +153,8 @@ class Layout:
 
     @property
     def traffic_results(self) -> Path:
-        """Where the traffic source counts what became of its requests."""
-        return self.directory / "traffic.json"
+        """Where the traffic source writes down what became of its requests."""
+        return self.directory / "traffic.jsonl"
 
     @property
     def record(self) -> Path:

@@ -96,8 +96,7 @@ def terminate(processes: Iterable[psutil.Process], grace: float) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=grace)
-    kill(stubborn)
+    kill(_remaining(processes, grace))
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
@@ -106,7 +105,7 @@ def kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=10)
+    _remaining(processes, 10)
 
 
 def sweep(directory: Path, grace: float = 2) -> int:
@@ -129,6 +128,17 @@ def _kept_by(pid: int) -> Identity:
                 return Identity(child.pid, child.create_time())
             time.sleep(0.005)
     return Identity(pid, started)
+
+
+def _remaining(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Those that are still alive when all have ended or `patience` seconds are over.
+
+    A zombie counts as ended: in a container nobody may ever reap one.
+    """
+    deadline = time.monotonic() + patience
+    while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return alive
 
 
 def _is_marked(process: psutil.Process, directory: Path) -> bool:

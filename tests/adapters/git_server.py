@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -31,8 +32,14 @@ class GitServer(ThreadingHTTPServer):
         self.before_receiving: Callable[[], None] = lambda: None
         self.released = threading.Event()
 
-    def url(self, name: str, userinfo: str = "") -> str:
-        return f"http://{userinfo}127.0.0.1:{self.server_address[1]}/{name}"
+    def url(self, name: str, userinfo: str = "", scheme: str = "http") -> str:
+        return f"{scheme}://{userinfo}127.0.0.1:{self.server_address[1]}/{name}"
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Speak HTTPS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, request, client_address) -> None:
         """Clients that go away are part of the tests."""

@@ -6,6 +6,7 @@ difference before committing it.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -40,10 +41,11 @@ def situation(name: str) -> dict[str, Any]:
     return read_values(SITUATIONS[name])
 
 
-def render(values: Mapping[str, Any], application="production-resnet50", namespace="production") -> list[dict[str, Any]]:
+def render(
+    values: Mapping[str, Any], application="production-resnet50", namespace="production"
+) -> list[dict[str, Any]]:
     """The objects, by kind and name; raises helm_python.HelmError where the values are refused."""
-    with helm_python.Chart.load(CHART) as chart:
-        files = chart.render(dict(values), name=application, namespace=namespace)
+    files = _chart().render(dict(values), name=application, namespace=namespace)
     objects = [
         manifest
         for name, text in files.items()
@@ -52,6 +54,11 @@ def render(values: Mapping[str, Any], application="production-resnet50", namespa
         if manifest is not None
     ]
     return sorted(objects, key=lambda manifest: (manifest["kind"], manifest["metadata"]["name"]))
+
+
+@functools.cache
+def _chart() -> helm_python.Chart:
+    return helm_python.Chart.load(CHART)
 
 
 def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -157,7 +158,9 @@ def test_route_none_renders_no_mesh_object_and_asks_for_no_sidecar():
 
 
 @pytest.mark.parametrize(
-    ("count", "floor", "expected"), [(3, None, 3), (3, 10, 10), (12, 10, 12)], ids=["no floor", "floor", "people ask more"]
+    ("count", "floor", "expected"),
+    [(3, None, 3), (3, 10, 10), (12, 10, 12)],
+    ids=["no floor", "floor", "people ask more"],
 )
 def test_stable_has_the_larger_of_what_people_and_the_release_ask_for(count, floor, expected):
     stable = {"replicas": floor} if floor else {}
@@ -206,10 +209,10 @@ def test_a_service_selects_the_pods_of_its_version_only():
 
 
 def test_one_pod_is_never_ejected_as_an_outlier():
-    # Envoy ejects no pod beyond the percentage, rounded down, and ignores ejections below the least share of healthy ones.
+    # Envoy ejects no more than the percentage, rounded down, and none counts below the least share of healthy ones.
     for rule in of_kind(render(situation("first-step")), "DestinationRule").values():
         outlier = rule["spec"]["trafficPolicy"]["outlierDetection"]
-        assert outlier["maxEjectionPercent"] * 1 // 100 == 0
+        assert outlier["maxEjectionPercent"] < 100
         assert outlier["minHealthPercent"] > 0
         assert outlier["consecutive5xxErrors"] == 0, "a pod that answers with errors must stay, to be judged"
 
@@ -220,3 +223,30 @@ def test_measurements_carry_model_and_version():
     assert monitor["metadata"]["labels"]["prometheus"] == "main"
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["interval"], endpoint["scrapeTimeout"]) == ("http", "15s", "15s")
+
+
+@pytest.mark.parametrize(
+    ("series", "kept"),
+    [
+        ({"__name__": ":tensorflow:serving:request_count", "model_name": "resnet50", "status": "OK"}, True),
+        ({"__name__": ":tensorflow:serving:request_count", "model_name": "resnet"}, False),
+        ({"__name__": ":tensorflow:serving:request_count", "model_name": ""}, False),
+        ({"__name__": ":tensorflow:serving:request_latency_bucket", "model_name": "resnet50", "API": "Predict"}, True),
+        ({"__name__": ":tensorflow:serving:request_latency_bucket", "model_name": "resnet50", "API": ""}, False),
+        ({"__name__": ":tensorflow:serving:request_latency_count", "model_name": "resnet50", "API": ""}, False),
+        ({"__name__": ":tensorflow:serving:runtime_latency_sum", "model_name": "resnet50", "API": "predict"}, True),
+        ({"__name__": ":tensorflow:cc:saved_model:load_attempt_count", "model_path": "/models/resnet50/42"}, True),
+        ({"__name__": ":tensorflow:core:direct_session_runs"}, False),
+    ],
+    ids=lambda value: value.get("__name__", "")[12:] if isinstance(value, dict) else None,
+)
+def test_series_of_other_models_and_of_probes_are_dropped(series, kept):
+    (monitor,) = of_kind(render(situation("stable-only")), "PodMonitor").values()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    for rule in endpoint["metricRelabelings"]:
+        joined = ";".join(series.get(label, "") for label in rule["sourceLabels"])
+        matches = re.fullmatch(rule["regex"], joined) is not None
+        if matches == (rule["action"] == "drop"):
+            assert not kept
+            return
+    assert kept

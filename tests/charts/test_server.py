@@ -82,7 +82,9 @@ def test_monitoring_is_always_on_where_the_monitor_looks():
 
 
 def test_the_pod_template_holds_the_checksum_of_its_own_configuration():
-    sums = {template["metadata"]["annotations"]["checksum/config"] for template in pods(situation("first-step")).values()}
+    sums = {
+        template["metadata"]["annotations"]["checksum/config"] for template in pods(situation("first-step")).values()
+    }
     assert len(sums) == 2
     assert all(len(bytes.fromhex(found)) == hashlib.sha256().digest_size for found in sums)
 

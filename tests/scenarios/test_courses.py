@@ -235,3 +235,13 @@ def test_capacity_is_there_before_the_weight():
         return world.release.stable.version == version(43)
 
     assert world.run(900, until=enough)
+
+
+def test_fewer_requests_a_second_make_room_for_more_but_raise_nothing_by_themselves():
+    world = World(versions=[42, 43])
+    assert world.run(300, until=lambda: world.weight > 0)
+    weight = world.weight
+    world.behaviour[43] = Behaviour(answers=False)
+    world.rate = 12
+    world.run(12)
+    assert world.weight == weight

@@ -28,8 +28,9 @@ are 100. `replicas` is what the release asks for, 0 where it asks for nothing.
 */}}
 {{- define "model-serving.live" -}}
 {{- $model := .Values.model.name }}
-{{- $stable := .Values.release.stable }}
-{{- $canary := .Values.release.canary }}
+{{- $release := .Values.release | default dict }}
+{{- $stable := $release.stable }}
+{{- $canary := $release.canary }}
 {{- $live := list }}
 {{- with $stable }}
   {{- $version := .version | int64 | toString }}

@@ -83,7 +83,8 @@ class Clone:
 
     def _opened(self) -> pygit2.Repository | None:
         """The repository of a former process, None where it is broken or another remote's."""
-        if (self._folder / _MARKER).read_text(encoding="utf-8").splitlines()[:1] != [self._origin]:
+        marker = (self._folder / _MARKER).read_text(encoding="utf-8", errors="replace")
+        if marker.splitlines()[:1] != [self._origin]:
             return None
         # A killed process leaves its locks behind, and nobody else writes here.
         for lock in (*self._folder.glob("*.lock"), *self._folder.glob("refs/**/*.lock")):

@@ -22,7 +22,8 @@ _SHORT_SSH = re.compile(r"[^/:@\s]+@[^/:@\s]+:(?!//)\S+")
 class GitSettings:
     """One branch of one remote. Secrets are read from their files when they are needed and never kept.
 
-    url: `file://`, `https://`, `http://`, `ssh://` or `git@host:path`.
+    url: `file://`, `https://`, `http://`, `ssh://` or `git@host:path`. HTTPS trusts the system's authorities, or those
+    in the file that SSL_CERT_FILE names.
     clone: folder of the bare clone. It is a cache: it belongs to one process at a time, and is deleted and made
     anew when it is damaged.
     author_name, author_email: who writes the promoter's commits. The e-mail is how it recognises them later.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promoter.errors import InvalidInput
 from promoter.sandbox.agent.monitors import PodMonitor, pod_monitor_from
@@ -30,6 +30,18 @@ class Desired:
     routes: tuple[VirtualService, ...] = ()
     monitors: tuple[PodMonitor, ...] = ()
 
+    def keeping(self, former: Desired) -> Desired:
+        """This, and what `former` has beyond it except for routes: what must outlive the routes that led to it."""
+        names = {deployment.name for deployment in self.deployments}
+        extra = tuple(deployment for deployment in former.deployments if deployment.name not in names)
+        return replace(
+            self,
+            deployments=self.deployments + extra,
+            config_maps={**former.config_maps, **self.config_maps},
+            services={**former.services, **self.services},
+            policies={**former.policies, **self.policies},
+        )
+
 
 def desired_from(resources: tuple[Resource, ...]) -> Desired:
     """The manifests as values; raises InvalidInput for the first that an API server would refuse.
@@ -41,13 +53,9 @@ def desired_from(resources: tuple[Resource, ...]) -> Desired:
         deployments=tuple(
             deployment_from(resource, floors.get(resource.key.name)) for resource in _of(resources, "Deployment")
         ),
-        config_maps={
-            resource.key.name: {str(name): str(text) for name, text in (resource.body.get("data") or {}).items()}
-            for resource in _of(resources, "ConfigMap")
-        },
+        config_maps={resource.key.name: _files(resource) for resource in _of(resources, "ConfigMap")},
         services={
-            (service.namespace, service.name): service
-            for service in map(service_from, _of(resources, "Service"))
+            (service.namespace, service.name): service for service in map(service_from, _of(resources, "Service"))
         },
         policies=_policies(_of(resources, "DestinationRule")),
         routes=tuple(virtual_service_from(resource) for resource in _of(resources, "VirtualService")),
@@ -59,6 +67,11 @@ def desired_from(resources: tuple[Resource, ...]) -> Desired:
 
 def _of(resources: tuple[Resource, ...], kind: str) -> tuple[Resource, ...]:
     return tuple(resource for resource in resources if resource.key.kind == kind)
+
+
+def _files(config_map: Resource) -> dict[str, str]:
+    with reading(config_map):
+        return {str(name): str(text) for name, text in (config_map.body.get("data") or {}).items()}
 
 
 def _floors(autoscalers: tuple[Resource, ...]) -> dict[str, int]:

@@ -27,13 +27,19 @@ _LARGEST = 2**32 - 1
 
 Json = dict[str, Any]
 
+# By virtual host and path prefix: the weight of each cluster.
+RouteWeights = Mapping[tuple[str, str], Mapping[str, int]]
+
 
 def bootstrap(directory: Path, admin: tuple[str, int]) -> Json:
     """The file Envoy is started with: where its admin page listens and where it finds the rest."""
     return {
         "node": {"id": "sandbox", "cluster": "sandbox"},
         "admin": {"address": _address(*admin)},
-        "dynamic_resources": {"lds_config": _watched(directory / "lds.json"), "cds_config": _watched(directory / "cds.json")},
+        "dynamic_resources": {
+            "lds_config": _watched(directory / "lds.json"),
+            "cds_config": _watched(directory / "cds.json"),
+        },
     }
 
 
@@ -122,16 +128,18 @@ def endpoints_file(directory: Path, cluster: str) -> Path:
 
 
 def discovery_response(resources: Iterable[Json]) -> str:
-    """A file that Envoy reads resources from. Its version is the hash of what it says, and Envoy's admin page
-    reports the version of what it has taken: so we know when it has.
+    """A file that Envoy reads resources from.
+
+    Its version is the hash of what it says. Envoy's admin page reports the version of what it has
+    taken: so we know when it has.
     """
     listed = list(resources)
     version = hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()[:16]
     return json.dumps({"version_info": version, "resources": listed}, indent=1)
 
 
-def route_weights(dump: Mapping[str, Any]) -> Mapping[tuple[str, str], Mapping[str, int]]:
-    """The weights in Envoy's own dump of its routes: by virtual host and prefix, the weight of each cluster."""
+def route_weights(dump: Mapping[str, Any]) -> RouteWeights:
+    """The weights in Envoy's own dump of its routes."""
     weights: dict[tuple[str, str], Mapping[str, int]] = {}
     for configuration in dump.get("configs") or ():
         for host in configuration.get("route_config", {}).get("virtual_hosts") or ():
@@ -172,8 +180,10 @@ def _weighted(destination: Destination) -> Json:
 
 
 def _outlier_detection(policy: ConnectionPolicy) -> Json:
-    """istiod's translation (cluster_traffic_policy.go): a rule that is not named keeps Envoy's default, 0 switches it
-    off, and ejection by success rate is always off.
+    """What istiod makes of `outlierDetection` (cluster_traffic_policy.go).
+
+    A rule that is not named keeps Envoy's default, 0 switches it off, and ejection by success rate is
+    always off.
     """
     detection: Json = {
         "interval": _duration(policy.interval or 10.0),

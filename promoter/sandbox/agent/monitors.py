@@ -11,7 +11,10 @@ from promoter.sandbox.agent.resources import Resource, reading
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is scraped of each pod: a port by name, a path, how often, how long, and relabellings in Prometheus' own keys."""
+    """What is scraped of each pod: a port by its name, and a path.
+
+    interval, timeout: Prometheus' durations, None for its default. Relabelings have Prometheus' own keys.
+    """
 
     port: str
     path: str

@@ -126,9 +126,7 @@ def _environment_value(entry: Mapping[str, Any]) -> str:
 
 
 def _mounts(spec: Mapping[str, Any], container: Mapping[str, Any]) -> tuple[Mount, ...]:
-    config_maps = {
-        volume["name"]: (volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()
-    }
+    config_maps = {volume["name"]: (volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()}
     return tuple(
         Mount(mount["mountPath"].rstrip("/"), config_maps[mount["name"]])
         for mount in container.get("volumeMounts") or ()

@@ -18,7 +18,7 @@ from promoter.sandbox.agent.scrape import ScrapedPod, prometheus_configuration, 
 
 log = logging.getLogger(__name__)
 
-_RELOAD_TIMEOUT_SECONDS = 5.0
+_RELOAD_TIMEOUT_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 
 

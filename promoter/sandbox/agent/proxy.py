@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from promoter.sandbox.agent.envoy import (
+    RouteWeights,
     bootstrap,
     cluster_configuration,
     discovery_response,
@@ -30,9 +31,7 @@ from promoter.sandbox.agent.mesh import Cluster, Mesh
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 5.0
-_ADMIN_TIMEOUT_SECONDS = 1.0
-
-RouteWeights = Mapping[tuple[str, str], Mapping[str, int]]
+_ADMIN_TIMEOUT_SECONDS = 0.5
 
 
 class EnvoyProxy:
@@ -47,6 +46,7 @@ class EnvoyProxy:
         self._clusters: dict[str, Cluster] = {}
         self._leaving: dict[str, float] = {}
         self._settled = False
+        self._mesh = Mesh()
         directory.mkdir(parents=True, exist_ok=True)
         for former in (directory / "eds").glob("*.json"):
             former.unlink()
@@ -62,7 +62,10 @@ class EnvoyProxy:
         return self._settled
 
     def step(self, mesh: Mesh, now: float) -> None:
-        """Take the next step towards `mesh`; to be called until `settled`, and again whenever the mesh changes."""
+        """Take the next step towards `mesh`; to be called again and again."""
+        if mesh == self._mesh and self._settled and not self._leaving:
+            return
+        self._mesh = mesh
         self._write_clusters(mesh, now)
         wanted = discovery_response([route_configuration(mesh.routes)])
         routes = self._directory / "rds.json"
@@ -104,7 +107,7 @@ class EnvoyProxy:
             del self._written[path]
 
     def _has_clusters(self, mesh: Mesh) -> bool:
-        """Whether Envoy uses every cluster of the mesh; True where Envoy is away: it reads clusters first when it comes."""
+        """Whether Envoy uses every cluster of the mesh; True where it is away: when it comes, it reads them first."""
         dump = self._dump("dynamic_active_clusters", mask="cluster.name")
         if dump is None:
             return True

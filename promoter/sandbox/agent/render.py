@@ -72,8 +72,7 @@ def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
     result = dict(base)
     for key, value in override.items():
         before = result.get(key)
-        both_maps = isinstance(before, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(before, value) if both_maps else value
+        result[key] = merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
     return result
 
 

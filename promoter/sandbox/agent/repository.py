@@ -72,12 +72,12 @@ class BareRemote:
     def blob(self, object_id: str) -> bytes:
         """The content of the blob with that id."""
         with self._opened() as repository:
-            return bytes(repository[object_id].data)
+            return repository[object_id].peel(pygit2.Blob).data
 
     def export(self, tree_id: str, folder: Path) -> None:
         """Write the files of a tree under `folder`, which must not exist yet. Links are left out."""
         with self._opened() as repository:
-            _export(repository[tree_id], folder)
+            _export(repository[tree_id].peel(pygit2.Tree), folder)
 
     @contextmanager
     def _opened(self) -> Iterator[pygit2.Repository]:
@@ -104,7 +104,7 @@ def _id(root: pygit2.Tree, path: str) -> str | None:
 
 def _release_folders(root: pygit2.Tree) -> Iterator[str]:
     """Folders two and three levels below `environments/` that hold a release.yaml."""
-    for environment in _subtrees(root[ENVIRONMENTS]):
+    for environment in _subtrees(root[ENVIRONMENTS].peel(pygit2.Tree)):
         for child in _subtrees(environment):
             folder = f"{ENVIRONMENTS}/{environment.name}/{child.name}"
             if RELEASE_FILE in child:
@@ -113,7 +113,7 @@ def _release_folders(root: pygit2.Tree) -> Iterator[str]:
                 yield from (f"{folder}/{model.name}" for model in _subtrees(child) if RELEASE_FILE in model)
 
 
-def _subtrees(tree: pygit2.Object) -> Iterator[pygit2.Tree]:
+def _subtrees(tree: pygit2.Tree) -> Iterator[pygit2.Tree]:
     return (entry for entry in tree if isinstance(entry, pygit2.Tree))
 
 
@@ -125,7 +125,7 @@ def _served(folder: str) -> ServedModel | None:
         return None
 
 
-def _export(tree: pygit2.Object, folder: Path) -> None:
+def _export(tree: pygit2.Tree, folder: Path) -> None:
     folder.mkdir(parents=True)
     for entry in tree:
         if isinstance(entry, pygit2.Tree):

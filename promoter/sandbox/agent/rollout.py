@@ -36,8 +36,8 @@ def plan(deployment: Deployment, pods: Sequence[PodFacts]) -> Plan:
     old = [pod for pod in pods if not pod.current]
     surplus = len(new) - deployment.replicas
     if surplus > 0:
-        youngest_idle_first = sorted(reversed(new), key=lambda pod: pod.ready)
-        return Plan(stop=tuple(pod.name for pod in youngest_idle_first[:surplus]))
+        first_to_go = [pod for pod in new if not pod.ready] + [pod for pod in reversed(new) if pod.ready]
+        return Plan(stop=tuple(pod.name for pod in first_to_go[:surplus]))
     room = deployment.replicas + deployment.max_surge - len(pods)
     start = max(0, min(deployment.replicas - len(new), room))
     spare = sum(pod.ready for pod in pods) - (deployment.replicas - deployment.max_unavailable)

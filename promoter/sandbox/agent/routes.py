@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,13 @@ def virtual_service_from(resource: Resource) -> VirtualService:
             if not _HOST.fullmatch(host):
                 raise InvalidInput(f"{host!r} is not a host name")
         namespace = resource.key.namespace
-        routes = tuple(
-            _route(entry, match, namespace) for entry in resource.spec["http"] for match in entry.get("match") or ({},)
-        )
+        routes = tuple(_route(entry, match, namespace) for entry in resource.spec["http"] for match in matches(entry))
         return VirtualService(namespace, resource.key.name, hosts, routes)
+
+
+def matches(entry: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The conditions of one `http` entry, of which one must hold; without any, everything matches."""
+    return entry.get("match") or [{}]
 
 
 def destination_service(host: str, namespace: str) -> tuple[str, str]:
@@ -89,7 +92,7 @@ def _route(entry: Mapping[str, Any], match: Mapping[str, Any], namespace: str) -
 def _destination(item: Mapping[str, Any], namespace: str, siblings: int) -> Destination:
     target = item["destination"]
     owner, service = destination_service(str(target["host"]), namespace)
-    # Istio: "If there is only one destination it receives all traffic."
+    # A single destination receives everything, whatever its weight says (virtual_service.proto).
     weight = 100 if siblings == 1 else int(item.get("weight", 0))
     if weight < 0:
         raise InvalidInput(f"{weight} is not a weight")

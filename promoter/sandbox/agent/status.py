@@ -5,7 +5,7 @@ The rules are those of argo-cd's controller (controller/appcontroller.go, contro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from promoter.domain.application import Health, OperationPhase, SyncStatus
@@ -39,18 +39,16 @@ class ApplicationStatus:
 
     revision: what the last comparison resolved to; the branch's name where it produced no manifests.
     requested: the commit that a sync was requested for (top-level `operation`), until it has finished.
-    refreshing: the refresh annotation is there.
     """
 
     sync: SyncStatus = SyncStatus.UNKNOWN
     revision: str = ""
     reconciled_at: datetime | None = None
-    health: HealthStatus = HealthStatus(Health.MISSING)
+    health: HealthStatus = field(default_factory=lambda: HealthStatus(Health.MISSING))
     health_since: datetime | None = None
     conditions: tuple[Condition, ...] = ()
     requested: Revision | None = None
     operation: SyncOperation | None = None
-    refreshing: bool = False
 
 
 def compared(status: ApplicationStatus, revision: Revision, *, in_sync: bool, now: datetime) -> ApplicationStatus:
@@ -65,7 +63,6 @@ def compared(status: ApplicationStatus, revision: Revision, *, in_sync: bool, no
         revision=revision,
         reconciled_at=now,
         conditions=(),
-        refreshing=False,
     )
     last = status.operation
     if in_sync or status.requested is not None:
@@ -87,7 +84,6 @@ def comparison_failed(status: ApplicationStatus, branch: str, message: str, now:
         revision=branch,
         reconciled_at=now,
         conditions=_conditions(status, "ComparisonError", text, now),
-        refreshing=False,
     )
 
 

@@ -1,22 +1,17 @@
 """The model versions of the demo: real SavedModels, good and bad, with a ResNet-style image signature.
 
-This module names them and writes their folders; the network itself is in `model_zoo_network`, which alone imports
-TensorFlow. Building all of them takes about 20 s, more than half of it the import, so they share one process:
+This module names them and writes their folders; the network itself is in `network`, which alone imports TensorFlow. Building all of them takes about 11 s, most of it the import, so they share one process:
 
     python -m promoter.sandbox.model_zoo --output DIRECTORY
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-
-import click
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
@@ -57,11 +52,11 @@ def build_version(kind: VersionKind, directory: Path, seed: int = 0) -> None:
     """
     if directory.exists():
         raise InvalidInput(f"{directory} exists already: name a folder that does not, a version is never changed")
-    from promoter.sandbox import model_zoo_network  # noqa: PLC0415 - seconds of import, for those who build only
+    from promoter.sandbox.model_zoo import network  # noqa: PLC0415 - seconds of import, for those who build only
 
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    model_zoo_network.export(kind, unfinished, seed)
+    network.export(kind, unfinished, seed)
     unfinished.rename(directory)
 
 
@@ -74,29 +69,3 @@ def half_upload(directory: Path, store: Path, version: ModelVersion) -> Path:
     target.mkdir(parents=True)
     shutil.copyfile(directory / GRAPH_FILE, target / GRAPH_FILE)
     return target
-
-
-@click.command(help="Build the versions of the demo, each in a folder named by its number.")
-@click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
-@click.option(
-    "--version",
-    "versions",
-    multiple=True,
-    type=click.Choice([str(number) for number in DEMO_VERSIONS]),
-    help="Build this version only; may be repeated.",
-)
-def main(output: Path, versions: tuple[str, ...]) -> None:
-    """Build versions one after the other; a line is printed as soon as each is there."""
-    # Both are read when TensorFlow is imported: no notes on CPU features, no search for a GPU.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    # Keras is not used here. TensorFlow imports it eagerly, for a third of its own import time, but only if it can.
-    sys.modules.setdefault("keras", None)  # type: ignore[arg-type]  # None is how Python spells "not importable"
-    for number in sorted({int(text) for text in versions} or set(DEMO_VERSIONS)):
-        kind = DEMO_VERSIONS[number]
-        build_version(kind, output / str(number), seed=number)
-        click.echo(f"version {number}: {kind}")
-
-
-if __name__ == "__main__":
-    main()

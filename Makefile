@@ -1,0 +1,53 @@
+# `make help` lists what there is. Python 3.11 or newer, make and git are enough to begin with: the rest comes
+# into .venv and .tools, once, and nothing outside this folder is changed.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-all check test bench setup tools clean
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+TOOLS := .tools/bin/uv .tools/bin/prometheus
+
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+export UV_PROJECT_ENVIRONMENT := .venv
+
+help: ## What make can do here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.demo .tools/bin/prometheus ## Watch three versions: promoted, reverted, and half an upload (4 minutes)
+	@$(BIN)/promoter sandbox demo --directory build/demo
+
+demo-all: .venv/.demo .tools/bin/prometheus ## Watch every kind of version there is (10 minutes)
+	@$(BIN)/promoter sandbox demo --directory build/demo --all
+
+check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minute)
+	@scripts/check.sh
+
+test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
+	@$(BIN)/pytest --durations=15 --durations-min=1
+
+bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs
+	@$(BIN)/python -m benchmarks
+
+setup: .venv/.dev tools ## Install everything that the other targets need
+
+tools: $(TOOLS) ## Put uv and Prometheus into .tools/bin: those on PATH, or our own
+
+clean: ## Stop sandboxes and remove what was built; .venv and .tools stay
+	@for record in build/*/sandbox.json; do \
+		if [ -e "$$record" ]; then $(BIN)/promoter sandbox down --directory "$$(dirname "$$record")"; fi; \
+	done
+	@rm -rf build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find promoter tests -name __pycache__ -prune -exec rm -rf {} +
+
+.tools/bin/%:
+	@scripts/tools.sh $*
+
+# Each adds to .venv and takes nothing away, so that one target does not undo another's work.
+.venv/.demo: pyproject.toml uv.lock | .tools/bin/uv
+	@echo "Python packages: installing what the sandbox needs into .venv"
+	@uv sync --locked --inexact --no-dev --extra sandbox && touch $@
+
+.venv/.dev: pyproject.toml uv.lock | .tools/bin/uv
+	@echo "Python packages: installing what the checks and tests need into .venv"
+	@uv sync --locked --inexact --extra sandbox && touch .venv/.demo $@

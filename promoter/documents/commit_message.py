@@ -1,0 +1,159 @@
+"""Commit messages: subject and body for people, trailers for machines, and the trailers read back.
+
+A trailer explains a decision; it is never an input of one, because anybody can write it.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promoter.documents.evidence_text import RecordedEvidence, evidence_json, evidence_sentence, parse_evidence
+from promoter.documents.one_line import one_line
+from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.names import ENVIRONMENTS, ServedModel
+from promoter.domain.release import Release
+from promoter.domain.repository import Revision
+from promoter.errors import InvalidName
+
+_WIDTH = 72
+_PARENT_DIGITS = 12
+_NO_BREAK_SPACE = "\u00a0"
+
+_MODEL = "Promoter-Model"
+_ACTION = "Promoter-Action"
+_EVIDENCE = "Promoter-Evidence"
+_PARENT = "Promoter-Parent-Decision"
+
+_WORDS: dict[type[Action], str] = {
+    StartCanary: "start-canary",
+    SetWeight: "set-weight",
+    Promote: "promote",
+    Revert: "revert",
+    Withdraw: "withdraw",
+}
+
+_TRAILER = re.compile(r"([A-Za-z0-9-]+): *(.*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One model's part of a commit. parent: the commit that last changed its release, None where there is none."""
+
+    served: ServedModel
+    action: Action
+    release_before: Release
+    release_after: Release
+    parent: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """What the trailers of a commit say of one model.
+
+    action: start-canary, set-weight, promote, revert or withdraw. evidence, parent: None where the
+    commit does not have them or they cannot be read; parent is the first 12 hex digits.
+    """
+
+    served: ServedModel
+    action: str
+    evidence: RecordedEvidence | None = None
+    parent: str | None = None
+
+
+def write_message(decisions: Sequence[Decision]) -> str:
+    """The message of the one commit that carries `decisions`, at least one, in their order."""
+    if len(decisions) == 1:
+        decision = decisions[0]
+        subject = f"{decision.served.model}: {decision.served.environment}: {_what(decision)}"
+        sections = [_body(decision)]
+    else:
+        parts = ", ".join(f"{decision.served.model} {_what(decision)}" for decision in decisions)
+        subject = one_line(f"{len(decisions)} models: {parts}", _WIDTH)
+        sections = [f"{decision.served}: {_what(decision)}\n{_body(decision)}" for decision in decisions]
+    # Git reads trailers from the last paragraph only, so all of them stand there.
+    trailers = "\n".join(line for decision in decisions for line in _trailers(decision))
+    return "\n\n".join([subject, *sections, trailers]) + "\n"
+
+
+def read_trailers(message: str) -> tuple[DecisionRecord, ...]:
+    """The decisions a message records, in order; none for a message of other people. Raises nothing."""
+    _, blank, last = message.replace("\r\n", "\n").rstrip().rpartition("\n\n")
+    matches = [_TRAILER.fullmatch(line) for line in last.split("\n")]
+    if not blank or None in matches:
+        return ()
+    groups: list[list[tuple[str, str]]] = []
+    for match in matches:
+        if match is not None and match[1] == _MODEL:
+            groups.append([])
+        if match is not None and groups:
+            groups[-1].append((match[1], match[2]))
+    return tuple(record for group in groups for record in _records(group))
+
+
+def _what(decision: Decision) -> str:
+    """What is true after the commit, in a few words."""
+    action, before, after = decision.action, decision.release_before.canary, decision.release_after.canary
+    match action:
+        case StartCanary():
+            return f"canary {action.version} starts at 0 %"
+        case SetWeight() if before and after and before.weight == after.weight and before.replicas != after.replicas:
+            return f"canary {action.version} gets {after.replicas} {'pod' if after.replicas == 1 else 'pods'}"
+        case SetWeight():
+            return f"canary {action.version} at {action.weight} %"
+        case Promote():
+            return f"{action.version} is stable"
+        case Revert() | Withdraw() if after is None:
+            return f"canary {action.version} removed"
+        case Revert():
+            return f"canary {action.version} reverted"
+        case Withdraw():
+            return f"canary {action.version} withdrawn"
+        case Hold():
+            raise AssertionError("a hold changes nothing, so there is nothing to commit")
+
+
+def _body(decision: Decision) -> str:
+    """The reason and the evidence, as sentences."""
+    action, stable = decision.action, decision.release_before.stable
+    reason = one_line(action.reason)
+    sentences = [reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "!", "?", "…")) else ".")]
+    if action.evidence is not None and not isinstance(action, Hold):
+        sentences.append(evidence_sentence(action.evidence, action.version, stable.version if stable else None))
+    kept_together = " ".join(sentences).replace(" %", _NO_BREAK_SPACE + "%")
+    lines = textwrap.wrap(kept_together, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    # A line of dashes ends the message for `git am` and `git interpret-trailers`.
+    return "\n".join(f" {line}" if line.startswith("---") else line for line in lines).replace(
+        _NO_BREAK_SPACE + "%", " %"
+    )
+
+
+def _trailers(decision: Decision) -> Iterator[str]:
+    yield f"{_MODEL}: {decision.served}"
+    yield f"{_ACTION}: {_WORDS[type(decision.action)]}"
+    if decision.action.evidence is not None:
+        yield f"{_EVIDENCE}: {evidence_json(decision.action.evidence)}"
+    if decision.parent is not None:
+        yield f"{_PARENT}: {decision.parent[:_PARENT_DIGITS]}"
+
+
+def _records(group: list[tuple[str, str]]) -> Iterator[DecisionRecord]:
+    """The group's one record, or none where it is not of our making."""
+    ours = [(key, value) for key, value in group if key in (_MODEL, _ACTION, _EVIDENCE, _PARENT)]
+    said = dict(ours)
+    action = said.get(_ACTION, "")
+    if len(said) != len(ours) or action not in _WORDS.values():
+        return
+    try:
+        served = ServedModel.from_folder(f"{ENVIRONMENTS}/{said[_MODEL]}")
+    except InvalidName:
+        return
+    parent = said.get(_PARENT, "")
+    yield DecisionRecord(
+        served,
+        action,
+        evidence=parse_evidence(said.get(_EVIDENCE, "")),
+        parent=parent if re.fullmatch("[0-9a-f]{12}", parent) else None,
+    )
