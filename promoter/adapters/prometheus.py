@@ -106,11 +106,11 @@ class PrometheusMetrics:
         return Measurements(
             start=first,
             at=last,
+            targets=self._family("targets", promql.up(served, window.seconds), window, target_series),
             requests=self._family(
                 "request counters", promql.request_count(served, window.seconds), window, request_series
             ),
             latency=self._latency(served, window, bounds_us),
-            targets=self._family("targets", promql.up(served, window.seconds), window, target_series),
         )
 
     def latency_profile(
@@ -228,9 +228,13 @@ def _check_envelope(body: bytes, result_type: str) -> None:
     if not isinstance(data, dict) or envelope.get("status") != "success":
         raise MetricsUnavailable("it does not say `success`")
     if envelope.get("warnings") or envelope.get("isPartial"):
-        raise MetricsUnavailable(f"it is partial, or carries warnings: {one_line(str(envelope.get('warnings')))}")
+        raise MetricsUnavailable(f"it is partial, or carries warnings: {_first(envelope.get('warnings'))}")
     if data.get("resultType") != result_type or "result" not in data:
         raise MetricsUnavailable(f"it is not the {result_type} that was asked for")
+
+
+def _first(warnings: object) -> str:
+    return one_line(str(warnings[0])) if isinstance(warnings, list) and warnings else "it does not say which"
 
 
 def _without_credentials(url: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from promoter.cli.wiring import tells_errors
 from promoter.domain.application import Application
@@ -105,7 +105,7 @@ def status(directory: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"parts": _parts_json(parts), "pods": _pods_json(application)}, indent=2))
     else:
-        _print_tables(parts, application)
+        _print_tables(opened, parts, application)
 
 
 @sandbox.command()
@@ -195,13 +195,14 @@ def _pods_json(application: Application | None) -> list[dict[str, object]] | Non
     ]
 
 
-def _print_tables(parts: Iterable[PartStatus], application: Application | None) -> None:
+def _print_tables(opened: Sandbox, parts: Iterable[PartStatus], application: Application | None) -> None:
     console = Console()
-    processes = Table("part", "state", "pid", "url", Column("log", overflow="fold"), box=None)
+    processes = Table("part", "state", "pid", "url", box=None)
     for part in parts:
         pid = "" if part.pid is None else str(part.pid)
-        processes.add_row(part.name, _state(part), pid, part.url, _short(part.log))
+        processes.add_row(part.name, _state(part), pid, part.url)
     console.print(processes)
+    console.print(f"\nLogs: {opened.layout.logs}", soft_wrap=True)
     if application is None:
         console.print("\nThe agent does not answer, so the pods are not known.")
         return
@@ -221,8 +222,3 @@ def _state(part: PartStatus) -> str:
     if number in signal.valid_signals():
         return f"{part.state} ({signal.Signals(number).name})"
     return f"{part.state} (exit status {part.exit_status})"
-
-
-def _short(path: Path) -> str:
-    """Relative to the current folder where it is below it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -50,11 +50,18 @@ class Observer:
         self._ports = ports
         self._traits = traits
         self._listing_interval = listing_interval
+        self._read: dict[ServedModel, Observation] = {}
         self._listings: dict[str, tuple[datetime, Listing]] = {}
         self._newest: dict[ServedModel, datetime] = {}
 
     def read(self, served: ServedModel, head: Revision) -> Observation:
         """What Git says of a model at `head`. Raises InvalidInput where a file does not parse."""
+        known = self._read.get(served)
+        if known is None or known.head != head:
+            known = self._read[served] = self._read_anew(served, head)
+        return known
+
+    def _read_anew(self, served: ServedModel, head: Revision) -> Observation:
         release = self._release(served, head)
         policy = self._policy(served, head)
         changed = self._ports.repository.last_change(head, served.release_path)

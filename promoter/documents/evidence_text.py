@@ -114,7 +114,7 @@ def _counts(plain: Any) -> ArmCounts:
 
 
 def _capped_exp(exponent: float) -> float:
-    return math.exp(exponent) if exponent < math.log(sys.float_info.max) else sys.float_info.max
+    return math.exp(min(exponent, math.log(sys.float_info.max)))
 
 
 def _number(value: float) -> float | None:

@@ -24,10 +24,14 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
 def quote(text: str) -> str:
-    """`text` as a PromQL string. PromQL takes Go's strings, and JSON's are among them."""
+    """`text` as a PromQL string; raises InvalidInput for half a surrogate pair.
+
+    PromQL takes Go's strings. JSON's are among them as long as no character is written as a surrogate pair of
+    escapes, which Go does not know: so only what must be escaped is.
+    """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidInput(f"{text[:80]!r} cannot be a label's value: it holds half a character")
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def matcher(name: str, operator: str, value: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from promoter.documents.one_line import one_line
 from promoter.documents.yaml_edit import Leaf, Node, Tree, edited, rendered
-from promoter.documents.yaml_schema import Table, converted, items, moment, refuse, text, whole_number
+from promoter.documents.yaml_schema import Read, Table, converted, items, moment, refuse, text, whole_number
 from promoter.documents.yaml_text import Block, Value, decode, parse
 from promoter.domain.release import Canary, Rejection, Release, Stable
 from promoter.domain.version import Digest, ModelVersion
@@ -67,13 +67,23 @@ def _release_of(root: Value) -> Release:
 def _read_release(value: Value) -> Release:
     table = Table(value, ("stable", "canary", "rejected"))
     stable = table.optional("stable", _read_stable, None)
-    canary = table.optional("canary", _read_canary, None)
-    rejected = table.optional("rejected", _read_rejected, ())
-    if canary is not None and stable is None:
-        refuse(value, "has a canary and no stable version", "Make the canary's version and digest those of stable")
-    if canary is not None and stable is not None and canary.version == stable.version:
-        refuse(value, f"has version {canary.version} both as stable and as canary", "Remove the canary")
-    return Release(stable, canary, rejected)
+    return Release(
+        stable=stable,
+        canary=table.optional("canary", _canary_beside(stable), None),
+        rejected=table.optional("rejected", _read_rejected, ()),
+    )
+
+
+def _canary_beside(stable: Stable | None) -> Read[Canary | None]:
+    def read(value: Value) -> Canary | None:
+        canary = _read_canary(value)
+        if canary is not None and stable is None:
+            refuse(value, "stands beside no stable version", "Move its version and digest to stable")
+        if canary is not None and stable is not None and canary.version == stable.version:
+            refuse(value, f"has stable's version {canary.version}", "Remove the canary, or name another version")
+        return canary
+
+    return read
 
 
 def _read_stable(value: Value) -> Stable | None:

@@ -188,6 +188,8 @@ def _traffic(layout: Layout, rate: float) -> Part:
             *("--results", str(layout.traffic_results)),
         ),
         settle=2,
+        # It waits for the answers it is still owed, and then writes its totals.
+        grace=10,
     )
 
 

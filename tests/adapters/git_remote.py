@@ -61,13 +61,15 @@ class BareRemote:
         message: str,
         *,
         by: str = JANE,
+        author: str | None = None,
         modes: Mapping[str, str] | None = None,
         on: str = "main",
         merging: str = "",
     ) -> str:
         """A commit on branch `on` with `files` changed; None deletes. Its time is a minute after the last one's."""
         self._clock += 60
-        lines = [f"commit refs/heads/{on}", f"committer {by} {self._clock} +0000", _data(message)]
+        lines = [f"commit refs/heads/{on}", f"author {author or by} {self._clock} +0000"]
+        lines += [f"committer {by} {self._clock} +0000", _data(message)]
         lines += [f"from refs/heads/{on}^0"] if git(self.folder, "branch", "--list", on) else []
         lines += [f"merge {merging}"] if merging else []
         for path, content in files.items():

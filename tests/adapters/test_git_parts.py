@@ -6,6 +6,7 @@ from pathlib import Path
 import pygit2
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from promoter.adapters.git.repository import forbidden
@@ -121,6 +122,8 @@ FILES = st.dictionaries(
 )
 
 
+# Disks are slow at times, so no deadline.
+@hypothesis_settings(deadline=None, max_examples=50)
 @given(before=FILES, after=FILES)
 def test_differences_are_exactly_the_files_that_differ(tmp_path_factory, before, after):
     repository = pygit2.init_repository(str(tmp_path_factory.getbasetemp() / "differences.git"), bare=True)
@@ -131,6 +134,7 @@ def test_differences_are_exactly_the_files_that_differ(tmp_path_factory, before,
     assert found == {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
+@hypothesis_settings(deadline=None, max_examples=50)
 @given(before=FILES, changed=FILES)
 def test_new_objects_are_all_that_another_repository_lacks(tmp_path_factory, before, changed):
     folder = tmp_path_factory.mktemp("objects")

@@ -212,7 +212,7 @@ def test_a_hook_that_writes_no_utf8_is_a_refusal_too(remote, server, tmp_path):
     promoter = promoter_of(server.url("shop.git"), tmp_path / "clone")
     head = promoter.fetch()
 
-    with pytest.raises(PushRefused, match="UTF-8"):
+    with pytest.raises(PushRefused, match="utf-8"):
         promoter.publish(head, {RESNET: NEW}, "canary", AT)
 
     assert remote.head == head

@@ -215,6 +215,13 @@ def test_the_promoters_own_change_is_known_by_its_committer(remote, promoter):
     assert promoter.last_change(head, RESNET).ours
 
 
+def test_the_promoters_commit_rewritten_by_a_person_is_the_persons(remote, promoter):
+    head = remote.commit({RESNET: "canary\n"}, "canary", author=US)
+    promoter.fetch()
+
+    assert not promoter.last_change(head, RESNET).ours
+
+
 def test_trailers_make_nothing_the_promoters(remote, promoter):
     head = remote.commit({RESNET: "canary\n"}, "canary\n\nPromoter-Action: promote\n")
     promoter.fetch()

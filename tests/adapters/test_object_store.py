@@ -176,7 +176,9 @@ def test_a_listing_without_patience_leaves_versions_for_the_next_one(tmp_path):
     assert reasons(found)["2"].startswith("not verified yet")
 
 
-@pytest.mark.parametrize("name", ["007", "7.tmp", "-1", "0", str(2**63), "4x", "latest", "４３", "1" * 200, "new\nline"])
+@pytest.mark.parametrize(
+    "name", ["007", "7.tmp", "-1", "0", str(2**63), "4x", "latest", "４３", "1" * 200, "new\nline"]
+)
 def test_a_name_that_is_no_version_is_reported(tmp_path, name):
     (tmp_path / name).mkdir()
     (entry,) = listing(tmp_path).incomplete
@@ -186,7 +188,7 @@ def test_a_name_that_is_no_version_is_reported(tmp_path, name):
 
 
 def test_a_name_that_is_no_text_is_reported_as_text(tmp_path):
-    os.mkdir(os.fsencode(tmp_path) + b"/v\xff")
+    (tmp_path / os.fsdecode(b"v\xff")).mkdir()
     (entry,) = listing(tmp_path).incomplete
     assert entry.name == "v\\udcff"
     entry.reason.encode()

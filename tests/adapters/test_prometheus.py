@@ -273,12 +273,13 @@ def test_a_live_scrape_shows_errors_from_the_first_sample_and_a_dead_pod_as_down
         return prometheus.measurements(live, moment(time.time() - 60), moment(time.time()), ())
 
     def until(condition):
-        for _ in range(50):
+        # Prometheus looks at its targets for the first time five seconds after its start.
+        for _ in range(150):
             seen = now()
             if condition(seen):
                 return seen
             time.sleep(0.1)
-        raise AssertionError(f"not within five seconds: {seen}")
+        raise AssertionError(f"not within fifteen seconds: {seen}")
 
     seen = until(lambda seen: seen.requests)
     assert {one.status: values(one)[0] for one in seen.requests} == {"OK": 41, "INTERNAL": 37}

@@ -32,8 +32,8 @@ def matrix(*values, labels=UP):
     return envelope([{"metric": labels, "values": list(values)}])
 
 
-def ask(server, bounds_us=()):
-    metrics = PrometheusMetrics(server.url, timeout=timedelta(seconds=0.4))
+def ask(server, bounds_us=(), seconds=10.0):
+    metrics = PrometheusMetrics(server.url, timeout=timedelta(seconds=seconds))
     return metrics.measurements(SERVED, NOW - timedelta(seconds=60), NOW, bounds_us)
 
 
@@ -43,7 +43,7 @@ def test_every_family_is_asked_for_at_the_same_whole_second_in_one_query(server)
     assert {request.path for request in server.requests} == {"/api/v1/query"}
     assert [request.query["time"] for request in server.requests] == [str(SECOND)] * 3
     assert all("[61s]" in request.query["query"] for request in server.requests)
-    assert {request.query["timeout"] for request in server.requests} == {"0.4s"}
+    assert {request.query["timeout"] for request in server.requests} == {"10s"}
 
 
 def test_user_and_password_are_sent_and_never_shown(server):
@@ -101,26 +101,44 @@ def test_what_is_not_a_number_is_left_out(server):
         (status(422), "cannot carry out the query"),
         (status(500), "status 500"),
         (status(503), "status 503"),
-        (status(503, Retry_After="3600"), "status 503"),
         (status(204), "status 204"),
         (status(302, Location="http://127.0.0.1:1/"), "redirects are not followed"),
-        (endless(), "larger than 64 MiB"),
         (endless(code=503), "status 503"),
         (gzip_bomb(), "compressed"),
-        (dripping(), "did not answer within 0.4s"),
-        (silent(), "did not answer within 0.4s"),
         (broken_off(), "broke off"),
     ],
 )
 def test_an_answer_that_cannot_be_trusted_is_unavailable_and_says_why(server, reply, words):
     server.answers[""] = reply
-    started = time.monotonic()
     with pytest.raises(MetricsUnavailable, match=words) as caught:
         ask(server)
     assert f"Prometheus at {server.url}, asked for the " in str(caught.value)
     assert str(caught.value).isprintable()
-    assert time.monotonic() - started < 2
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("reply", [dripping(), silent()])
+def test_an_answer_that_takes_too_long_is_not_waited_for(server, reply):
+    server.answers[""] = reply
+    started = time.monotonic()
+    with pytest.raises(MetricsUnavailable, match=r"did not answer within 0\.4s"):
+        ask(server, seconds=0.4)
+    assert time.monotonic() - started < 10
+
+
+def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for(server):
+    server.answers[""] = status(503, Retry_After="3600")
+    started = time.monotonic()
+    with pytest.raises(MetricsUnavailable, match="status 503"):
+        ask(server)
+    assert time.monotonic() - started < 10
+
+
+def test_an_answer_is_read_up_to_a_limit(server, monkeypatch):
+    monkeypatch.setattr("promoter.adapters.prometheus._LARGEST_ANSWER", 2**20)
+    server.answers[""] = endless()
+    with pytest.raises(MetricsUnavailable, match="larger than 1 MiB"):
+        ask(server)
 
 
 def test_a_hint_beside_the_answer_is_no_warning(server):
@@ -129,10 +147,8 @@ def test_a_hint_beside_the_answer_is_no_warning(server):
 
 
 def test_a_server_that_is_not_there_is_unavailable():
-    started = time.monotonic()
     with pytest.raises(MetricsUnavailable, match="cannot be reached"):
         PrometheusMetrics("http://127.0.0.1:1").measurements(SERVED, NOW, NOW, ())
-    assert time.monotonic() - started < 2
 
 
 def profile(server, buckets, total):
@@ -170,7 +186,9 @@ def test_a_bound_that_is_no_number_is_not_trusted(server, le):
         profile(server, [vector("1", le=le)], [vector("100")])
 
 
-@pytest.mark.parametrize("url", ["prometheus:9090", "ftp://prometheus", "http://", "http://prometheus/?a=b", "http://p:x"])
+@pytest.mark.parametrize(
+    "url", ["prometheus:9090", "ftp://prometheus", "http://", "http://prometheus/?a=b", "http://p:x"]
+)
 def test_a_url_that_is_none_is_refused(url):
     with pytest.raises(InvalidSettings):
         PrometheusMetrics(url)

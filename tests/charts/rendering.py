@@ -50,7 +50,7 @@ def render(
         manifest
         for name, text in files.items()
         if name.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
+        for manifest in yaml.load_all(text, Loader=yaml.CSafeLoader)
         if manifest is not None
     ]
     return sorted(objects, key=lambda manifest: (manifest["kind"], manifest["metadata"]["name"]))

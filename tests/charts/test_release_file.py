@@ -42,7 +42,7 @@ def rendered(text):
     return render({**situation("no-release"), **helm_python.values_from_yaml(text)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(releases())
 def test_the_chart_serves_what_the_promoter_wrote(release):
     objects = rendered(write_release("", release, "release.yaml"))

@@ -117,7 +117,7 @@ def test_both_routes_split_as_the_release_says(name, split):
     assert splits(situation(name)) == {"grpc": split, "rest": split}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     stable=st.integers(1, 2**53 - 1),
     canary=st.integers(1, 2**53 - 1),

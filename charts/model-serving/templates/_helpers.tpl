@@ -24,7 +24,7 @@ The live versions, stable first, as a JSON list of {name, model, version, weight
 version. Takes the root context.
 
 `version` is text: a number would come back from JSON as a float. `weight` is a percentage, and all weights together
-are 100. `replicas` is what the release asks for, 0 where it asks for nothing.
+are 100. `replicas` is the fewest pods: what the release asks for, and for stable at least what people do.
 */}}
 {{- define "model-serving.live" -}}
 {{- $model := .Values.model.name }}
@@ -34,10 +34,11 @@ are 100. `replicas` is what the release asks for, 0 where it asks for nothing.
 {{- $live := list }}
 {{- with $stable }}
   {{- $version := .version | int64 | toString }}
+  {{- $people := ternary $.Values.autoscaling.minReplicas $.Values.replicaCount $.Values.autoscaling.enabled }}
   {{- $weight := sub 100 (dig "weight" 0 ($canary | default dict) | int) }}
   {{- $live = append $live (dict
         "name" (printf "%s-v%s" $model $version) "model" $model "version" $version
-        "weight" $weight "replicas" (.replicas | default 0 | int)) }}
+        "weight" $weight "replicas" (max (int $people) (.replicas | default 0 | int))) }}
 {{- end }}
 {{- with $canary }}
   {{- if eq (int64 .version) (int64 $stable.version) }}

@@ -114,11 +114,9 @@ class Remote:
             return
         if head != parent or _MOVED.search(complaint):
             raise HeadMoved(f"{self._settings.branch_ref} is no longer at {parent}: somebody pushed first") from failure
-        if talk.refusal is not None or _REFUSED.search(str(failure)):
+        # A text that is no UTF-8 can only be a hook's, and a hook that lets a push pass has the branch moved.
+        if talk.refusal is not None or isinstance(failure, UnicodeError) or _REFUSED.search(str(failure)):
             raise PushRefused(f"{self._settings.address} refused the push: {complaint}") from failure
-        if isinstance(failure, UnicodeError):
-            # Nothing but a hook's text gets here, and hooks that let a push pass would have moved the branch.
-            raise PushRefused(f"{self._settings.address} refused the push, with a text that is no UTF-8") from failure
         if failure is None:
             raise RepositoryUnavailable(f"{self._settings.address} accepted {commit}, but still shows {parent}")
         raise self._unavailable(failure) from failure

@@ -1,6 +1,7 @@
 """The model versions of the demo: real SavedModels, good and bad, with a ResNet-style image signature.
 
-This module names them and writes their folders; the network itself is in `network`, which alone imports TensorFlow. Building all of them takes about 11 s, most of it the import, so they share one process:
+This module names them and writes their folders; the network itself is in `network`, which alone imports TensorFlow.
+Building all of them takes about 11 s, most of it the import, so they share one process:
 
     python -m promoter.sandbox.model_zoo --output DIRECTORY
 """

@@ -1,0 +1,232 @@
+"""The whole agent: the real chart from a bare repository, a real Envoy, and pods that are stand-ins for model servers."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+
+import httpx
+import pytest
+from agent_world import FOLDER, HOST, Agent, eventually, release, remote_with_model, running_envoy
+
+from promoter.adapters.argocd import ArgoCluster
+from promoter.domain.application import Health, SyncStatus
+from promoter.domain.names import ServedModel
+from promoter.domain.version import ModelVersion
+
+SERVED = ServedModel("production", "resnet50")
+V1, V2 = ModelVersion(1), ModelVersion(2)
+
+
+@pytest.fixture
+def remote(tmp_path):
+    return remote_with_model(tmp_path / "remote.git")
+
+
+@pytest.fixture
+def agent(tmp_path, remote):
+    agent = Agent(tmp_path / "sandbox", remote.path)
+    try:
+        agent.start()
+        yield agent
+    finally:
+        agent.close()
+    assert eventually(lambda: agent.pods() == [])
+
+
+@pytest.fixture
+def envoy(agent):
+    with running_envoy(agent.envoy_directory):
+        url = f"http://127.0.0.1:{agent.envoy_port}"
+        with httpx.Client(base_url=url, headers={"host": HOST}, timeout=10, trust_env=False) as client:
+            yield client
+
+
+def ask(envoy):
+    return envoy.get("/v1/models/resnet50:predict")
+
+
+def refreshed(agent, revision):
+    """The seconds from now until the commit is synced."""
+    start = time.monotonic()
+    assert agent.application(refresh="normal")
+    assert eventually(lambda: agent.synced(revision)), agent.log()
+    return time.monotonic() - start
+
+
+def test_a_push_is_live_within_seconds_and_the_promoter_reads_it(agent, remote, envoy):
+    cluster = ArgoCluster(f"http://127.0.0.1:{agent.port}", agent.directory / "token", timeout=timedelta(seconds=15))
+    revision = remote.push_release(1, 2, weight=0, replicas=2)
+    cluster.application(SERVED, refresh=True)
+    assert eventually(lambda: agent.healthy(revision)), agent.log()
+    seen = cluster.application(SERVED)
+    assert (seen.sync, seen.health, seen.revision) == (SyncStatus.SYNCED, Health.HEALTHY, revision)
+    assert seen.route == {V1: 100, V2: 0}
+    assert (seen.deployment(V1).ready, seen.deployment(V2).ready) == (1, 2)
+    assert seen.compared_current_spec
+    assert seen.reconciled_at >= seen.operation.finished_at
+    assert not seen.errors
+    assert {ask(envoy).headers["x-model-version"] for _ in range(50)} == {"1"}
+
+    assert refreshed(agent, remote.push_release(1, 2, weight=40, replicas=2)) < 5
+    assert cluster.application(SERVED).route == {V1: 60, V2: 40}
+    assert len(Counter(ask(envoy).json()["address"] for _ in range(100))) == 3
+
+    listed = json.loads((agent.prometheus_directory / "targets" / "production_resnet50_0.json").read_text())
+    assert Counter(item["labels"]["model_version"] for item in listed) == {"1": 1, "2": 2}
+
+
+def test_a_version_replaces_another_under_load_without_a_failed_request(agent, remote, envoy):
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"])), agent.log()
+    answers, stop = [], threading.Event()
+
+    def send():
+        while not stop.is_set():
+            answer = ask(envoy)
+            answers.append((answer.status_code, answer.headers.get("x-model-version")))
+            time.sleep(0.005)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        assert eventually(lambda: agent.healthy(remote.push_release(1, 2, weight=0)) is None)
+        for text in (release(1, 2, weight=50), release(1, 2, weight=100), release(2)):
+            revision = remote.push({f"{FOLDER}/release.yaml": text})
+            assert eventually(lambda: agent.healthy(revision)), agent.log()  # noqa: B023 - used in this turn only
+            time.sleep(0.2)
+        assert eventually(lambda: len(agent.pods()) == 1)
+    finally:
+        stop.set()
+        sender.join()
+    assert {status for status, _ in answers} == {200}
+    assert answers[-1] == (200, "2")
+    assert [node["name"] for node in agent.nodes("Deployment")] == ["resnet50-v2"]
+
+
+def test_a_commit_that_changes_nothing_here_moves_the_revision_and_nothing_else(agent, remote):
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"])), agent.log()
+    before = agent.application()["status"]
+    revision = remote.push({"environments/production/other.txt": "x"})
+    refreshed(agent, revision)
+    after = agent.application()["status"]
+    assert after["operationState"] == before["operationState"]
+    assert after["health"] == before["health"]
+
+
+def test_a_file_that_a_person_broke_stops_nothing_and_is_said(agent, remote, envoy):
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"])), agent.log()
+    remote.push({f"{FOLDER}/release.yaml": release(1, 2, weight=101)})
+    status = agent.application(refresh="normal")["status"]
+    assert (status["sync"]["status"], status["sync"]["revision"]) == ("Unknown", "main")
+    assert [entry["type"] for entry in status["conditions"]] == ["ComparisonError"]
+    assert "weight" in status["conditions"][0]["message"]
+    assert status["health"]["status"] == "Healthy"
+    assert ask(envoy).headers["x-model-version"] == "1"
+    refreshed(agent, remote.push_release(1, 2, weight=10))
+
+
+def test_a_sync_that_the_cluster_refuses_fails_once_and_leaves_what_is_live(agent, remote, envoy):
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"])), agent.log()
+    template = "charts/model-serving/templates/virtualservice.yaml"
+    refused = remote.push({template: "apiVersion: v1\nkind: VirtualService\nmetadata: {name: resnet50}\nspec: {}\n"})
+
+    def failed():
+        status = agent.application(refresh="normal")["status"]
+        return status if status.get("operationState", {}).get("phase") == "Failed" else None
+
+    status = eventually(failed)
+    assert status["operationState"]["syncResult"]["revision"] == refused
+    started = status["operationState"]["startedAt"]
+    assert eventually(lambda: agent.application(refresh="normal")["status"].get("conditions"))
+    status = agent.application(refresh="normal")["status"]
+    assert [entry["type"] for entry in status["conditions"]] == ["SyncError"]
+    assert status["operationState"]["startedAt"] == started
+    assert status["sync"]["status"] == "OutOfSync"
+    assert ask(envoy).status_code == 200
+
+
+def test_a_version_that_crashes_backs_off_and_stable_serves_on(agent, remote, envoy):
+    remote.push_release(1, 900, weight=0)
+
+    def crashing():
+        info = [{entry["name"]: entry["value"] for entry in node["info"]} for node in agent.nodes("Pod")]
+        return [entry for entry in info if entry["Status Reason"] == "CrashLoopBackOff"]
+
+    (pod,) = eventually(crashing)
+    assert pod["Containers"] == "0/1"
+    assert int(pod["Restart Count"]) == 2
+    assert agent.application()["status"]["health"]["status"] == "Progressing"
+    assert eventually(lambda: ask(envoy).status_code == 200)
+
+
+def test_a_version_that_is_never_ready_gets_no_endpoint(agent, remote, envoy):
+    revision = remote.push_release(1, 800, weight=50)
+    refreshed(agent, revision)
+    assert eventually(lambda: {ask(envoy).status_code for _ in range(20)} == {200, 503})
+    assert {ask(envoy).headers.get("x-model-version") for _ in range(40)} >= {"1"}
+    assert agent.application()["status"]["health"]["status"] == "Progressing"
+
+
+def test_a_model_that_leaves_git_leaves_the_cluster(agent, remote):
+    assert eventually(agent.pods)
+    remote.push({f"{FOLDER}/release.yaml": None})
+    assert eventually(lambda: agent.http.get("/production-resnet50").status_code == 403)
+    assert eventually(lambda: agent.pods() == [])
+
+
+def test_a_poll_passes_over_an_outage_and_a_refresh_says_it(agent, remote, tmp_path):
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"])), agent.log()
+    away = remote.path.rename(tmp_path / "away.git")
+    assert eventually(lambda: "repository.unavailable" in agent.log())
+    status = agent.application()["status"]
+    assert status["sync"]["status"] == "Synced"
+    assert "conditions" not in status
+    status = agent.application(refresh="normal")["status"]
+    assert (status["sync"]["status"], status["conditions"][0]["type"]) == ("Unknown", "ComparisonError")
+    away.rename(remote.path)
+    assert eventually(lambda: agent.application()["status"]["sync"]["status"] == "Synced")
+
+
+def test_only_the_token_opens_the_door_and_a_missing_application_is_named_only_with_its_project(agent):
+    url = f"http://127.0.0.1:{agent.port}/api/v1/applications"
+    assert httpx.get(f"{url}/production-resnet50", trust_env=False).status_code == 401
+    wrong = httpx.get(f"{url}/production-resnet50", headers={"Authorization": "Bearer no"}, trust_env=False)
+    assert (wrong.status_code, wrong.json()["code"]) == (401, 16)
+    assert agent.http.get("/nobody").json() == {"error": "permission denied", "code": 7, "message": "permission denied"}
+    missing = agent.http.get("/nobody", params={"project": "default"})
+    assert (missing.status_code, missing.json()["code"]) == (404, 5)
+
+
+def test_ending_the_agent_ends_its_pods_and_a_new_one_starts_afresh(agent):
+    assert eventually(agent.pods)
+    agent.stop(signal.SIGKILL)
+    assert eventually(lambda: agent.pods() == [])
+    agent.start()
+    assert eventually(lambda: agent.healthy(agent.application()["status"]["sync"]["revision"]))
+    start = time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - start < 5
+    assert agent.pods() == []
+    assert list((agent.run_directory / "processes").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--listen", "nowhere", "not an address"),
+        ("--pod-network", "10.0.0.0/8", "not within 127.0.0.0/8"),
+        ("--poll", "soon", "not a duration"),
+        ("--token-file", "/nonexistent", "cannot be read"),
+        ("--repository", "https://git.example.com/x", "not on this machine"),
+    ],
+)
+def test_wrong_options_end_the_agent_with_a_sentence(tmp_path, remote, option, value, problem):
+    agent = Agent(tmp_path / "sandbox", remote.path)
+    ended = subprocess.run([*agent.command(), option, value], capture_output=True, text=True, check=False)
+    agent.close()
+    assert ended.returncode == 2
+    assert problem in ended.stderr
+    assert "Traceback" not in ended.stderr

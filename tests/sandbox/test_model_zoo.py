@@ -1,0 +1,136 @@
+"""The versions of the demo, as TensorFlow's C library runs them."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from model_server_process import built_zoo
+
+from promoter.domain.version import ModelVersion
+from promoter.errors import InvalidInput
+from promoter.sandbox.model_server.c_library import Session
+from promoter.sandbox.model_server.statuses import ServingError
+from promoter.sandbox.model_zoo import DARK, DEMO_VERSIONS, VersionKind, build_version, half_upload
+from promoter.sandbox.traffic_requests import build_requests
+
+GOOD, DARK_FAILS, SLOW, OTHER = 1, 3, 5, 6
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    return built_zoo(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def probabilities(zoo):
+    sessions = {number: Session(zoo / str(number), 1, 1) for number in DEMO_VERSIONS}
+
+    def run(number, images):
+        signature = sessions[number].meta_graph.signature_def["serving_default"]
+        [info] = signature.inputs.values()
+        images = np.asarray(images, np.float32)
+        [answer] = sessions[number].run({info.name: images}, [signature.outputs["probabilities"].name], 10_000)
+        return answer
+
+    return run
+
+
+def images(*levels):
+    texture = np.random.default_rng(1).uniform(0.5, 1.5, (32, 32, 3))
+    return np.stack([level * texture / texture.mean() for level in levels])
+
+
+def test_a_half_upload_is_the_graph_and_nothing_else(tmp_path):
+    source = tmp_path / "source"
+    (source / "variables").mkdir(parents=True)
+    (source / "saved_model.pb").write_bytes(b"graph")
+    (source / "variables" / "variables.index").write_bytes(b"index")
+    target = half_upload(source, tmp_path / "store", ModelVersion(4))
+    assert [path.relative_to(tmp_path / "store").as_posix() for path in target.rglob("*")] == ["4/saved_model.pb"]
+
+
+def test_a_folder_that_exists_is_not_built_into(tmp_path):
+    with pytest.raises(InvalidInput, match="exists already"):
+        build_version(VersionKind.GOOD, tmp_path)
+
+
+def test_naming_the_versions_costs_no_tensorflow():
+    script = "import sys, promoter.sandbox.model_zoo; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.sandbox
+def test_good_versions_differ_a_little(probabilities):
+    first, second = probabilities(1, images(0.2, 0.5, 0.9)), probabilities(2, images(0.2, 0.5, 0.9))
+    assert not np.array_equal(first, second)
+    assert np.allclose(first, second, atol=0.1)
+    assert (first.argmax(axis=1) == second.argmax(axis=1)).all()
+
+
+@pytest.mark.sandbox
+def test_answers_depend_on_the_image(probabilities):
+    bright, dark = probabilities(GOOD, images(0.9, 0.1))
+    assert not np.allclose(bright, dark, atol=1e-4)
+
+
+@pytest.mark.sandbox
+def test_version_3_fails_on_dark_images_and_on_no_others(probabilities):
+    assert np.isfinite(probabilities(DARK_FAILS, images(DARK + 0.01, 0.9))).all()
+    with pytest.raises(ServingError, match=r"INVALID_ARGUMENT: assertion failed.*too dark"):
+        probabilities(DARK_FAILS, images(0.9, DARK - 0.01))
+
+
+@pytest.mark.sandbox
+def test_version_3_fails_on_a_tenth_of_the_traffic(probabilities):
+    failed = 0
+    for request in build_requests("resnet50"):
+        try:
+            probabilities(DARK_FAILS, images(request.brightness))
+        except ServingError:
+            failed += 1
+    assert failed == len(build_requests("resnet50")) / 10
+
+
+@pytest.mark.sandbox
+def test_the_slow_version_gives_the_same_answers(zoo, probabilities):
+    same_weights = zoo.parent / "good-5"
+    script = (
+        "from pathlib import Path; from promoter.sandbox.model_zoo import VersionKind, build_version; "
+        f"build_version(VersionKind.GOOD, Path({str(same_weights)!r}), seed={SLOW})"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    session = Session(same_weights, 1, 1)
+    signature = session.meta_graph.signature_def["serving_default"]
+    feed = {signature.inputs["input_1"].name: images(0, 0.3, 1).astype(np.float32)}
+    [expected] = session.run(feed, [signature.outputs["probabilities"].name], 10_000)
+    np.testing.assert_array_equal(probabilities(SLOW, images(0, 0.3, 1)), expected)
+
+
+@pytest.mark.sandbox
+def test_the_slow_version_computes_about_three_times_as_long(probabilities):
+    def work(number):
+        probabilities(number, images(0.5))
+        return min(_processor_time(lambda: probabilities(number, images(0.5))) for _ in range(30))
+
+    assert 2 < work(SLOW) / work(GOOD) < 4
+
+
+def _processor_time(run):
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
+@pytest.mark.sandbox
+def test_version_6_wants_flat_images_under_another_name(zoo, probabilities):
+    signature = Session(zoo / str(OTHER)).meta_graph.signature_def["serving_default"]
+    assert list(signature.inputs) == ["image_flat"]
+    assert probabilities(OTHER, images(0.5).reshape(1, -1)).shape == (1, 10)
+
+
+@pytest.mark.sandbox
+def test_every_version_carries_warmup_requests(zoo):
+    for number in DEMO_VERSIONS:
+        assert (zoo / str(number) / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0

@@ -1,0 +1,89 @@
+"""`promoter sandbox` as a person types it."""
+
+import json
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from promoter.cli.sandbox import sandbox
+from promoter.sandbox import processes
+from promoter.sandbox.layout import Layout
+from promoter.sandbox.ports import free_port_base
+from promoter.sandbox.records import SandboxRecord, write_record
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def say(*arguments):
+    return CliRunner().invoke(sandbox, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = Layout.at(tmp_path / "sandbox", free_port_base())
+    yield layout
+    processes.sweep(layout.directory)
+
+
+@pytest.mark.parametrize("command", ["status", "env"])
+def test_a_folder_without_a_sandbox_is_an_error_and_is_not_made(tmp_path, command):
+    result = say(command, "--directory", tmp_path / "none")
+    assert result.exit_code == 1
+    assert "No sandbox was brought up in" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_down_where_nothing_was_up_is_no_error(tmp_path):
+    result = say("down", "--directory", tmp_path / "none")
+    assert (result.exit_code, "no sandbox was brought up" in result.output) == (0, True)
+    assert not (tmp_path / "none").exists()
+
+
+def test_up_names_the_port_that_is_taken_and_starts_nothing(layout):
+    with socket.create_server(("127.0.0.1", layout.prometheus_port)):
+        result = say("up", "--directory", layout.directory, "--project", ROOT, "--port-base", layout.port_base)
+    assert result.exit_code == 1
+    assert f"error: Port {layout.prometheus_port} on 127.0.0.1, which prometheus needs, is held by" in result.stderr
+    assert not processes.marked(layout.directory)
+
+
+def test_up_outside_a_checkout_says_where_to_run_it(tmp_path):
+    result = say("up", "--directory", tmp_path / "sandbox", "--project", tmp_path, "--port-base", 0)
+    assert result.exit_code == 1
+    assert "--project" in result.stderr
+
+
+def test_status_for_programs_lists_every_part_and_says_when_pods_are_not_known(layout):
+    layout.directory.mkdir()
+    write_record(layout, SandboxRecord(layout.port_base, 50))
+    shown = json.loads(say("status", "--json", "--directory", layout.directory).stdout)
+    assert [part["name"] for part in shown["parts"]] == ["agent", "envoy", "prometheus", "promoter", "traffic"]
+    assert {part["state"] for part in shown["parts"]} == {"stopped"}
+    assert shown["pods"] is None
+
+
+def test_env_prints_what_a_shell_can_read(layout):
+    layout.directory.mkdir()
+    write_record(layout, SandboxRecord(layout.port_base, 50, {"PROMOTER_PASS_INTERVAL": "7s"}))
+    lines = say("env", "--directory", layout.directory).stdout.splitlines()
+    assert f"export PROMOTER_REPOSITORY={layout.remote_url}" in lines
+    assert "export PROMOTER_PASS_INTERVAL=7s" in lines
+
+
+@pytest.mark.sandbox
+def test_the_whole_sandbox_comes_up_survives_a_crash_of_a_part_and_goes_down(layout):
+    up = say("up", "--directory", layout.directory, "--project", ROOT, "--port-base", layout.port_base)
+    assert up.exit_code == 0, up.output
+    assert "promoter sandbox env" in up.stdout
+    assert httpx.get(f"{layout.prometheus_url}/-/ready", trust_env=False).is_success
+    say("kill", "prometheus", "--directory", layout.directory)
+    table = say("status", "--directory", layout.directory).stdout
+    assert "died (SIGKILL)" in table
+    assert "no version is served yet" in table
+    started = say("start", "prometheus", "--directory", layout.directory)
+    assert "prometheus: ready after" in started.stdout
+    assert say("down", "--directory", layout.directory).exit_code == 0
+    assert not processes.marked(layout.directory)
