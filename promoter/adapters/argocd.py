@@ -62,7 +62,10 @@ class ArgoCluster:
         wanted = {"kind": "VirtualService", "group": "networking.istio.io"}
         live = live_state_of_route(served, self._get(served, f"{path}/managed-resources", wanted))
         route = None if live is None else self._parsed(live)
-        return parse_application(served, found, tree, route if isinstance(route, dict) else None)
+        try:
+            return parse_application(served, found, tree, route if isinstance(route, dict) else None)
+        except RecursionError as error:
+            raise ClusterUnavailable(f"Argo CD at {self._server} sent an answer that is nested too deeply") from error
 
     def _get(self, served: ServedModel, path: str, params: Mapping[str, str]) -> Any:
         if self._project is not None:

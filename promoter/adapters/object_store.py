@@ -80,26 +80,26 @@ class FileStore:
         if parsed.scheme != "file":
             raise InvalidInput(f"{address} is no folder of this machine: its address begins with file://")
         folder = Path("/", *parsed.segments)
-        complete: list[StoredVersion] = []
-        incomplete: list[IncompleteVersion] = []
-        versions: list[ModelVersion] = []
-        for name in _names(folder, address):
-            try:
-                versions.append(ModelVersion.from_name(name))
-            except InvalidName as error:
-                incomplete.append(IncompleteVersion(_printable(name), _printable(str(error))))
+        versions, misnamed = _versions(_names(folder, address))
         deadline = time.monotonic() + self._patience.total_seconds()
-        for version in sorted(versions, reverse=True):
-            try:
-                complete.append(StoredVersion(version, self._verified(folder / str(version), deadline)))
-            except InvalidInput as error:
-                incomplete.append(IncompleteVersion(str(version), _printable(str(error))))
-            except (FileNotFoundError, PermissionError) as error:
-                reason = f"{error.filename} cannot be read: {error.strerror}"
-                incomplete.append(IncompleteVersion(str(version), _printable(reason)))
-            except OSError as error:
-                raise StoreUnavailable(f"the store {address} cannot be read: {error.strerror}") from error
-        return Listing(tuple(reversed(complete)), tuple(sorted(incomplete, key=lambda entry: entry.name)))
+        try:
+            judged = [self._judged(folder, version, deadline) for version in sorted(versions, reverse=True)]
+        except OSError as error:
+            raise StoreUnavailable(f"the store {address} cannot be read: {error.strerror}") from error
+        incomplete = [*misnamed, *(found for found in judged if isinstance(found, IncompleteVersion))]
+        return Listing(
+            tuple(found for found in reversed(judged) if isinstance(found, StoredVersion)),
+            tuple(sorted(incomplete, key=lambda found: found.name)),
+        )
+
+    def _judged(self, store: Path, version: ModelVersion, deadline: float) -> StoredVersion | IncompleteVersion:
+        try:
+            return StoredVersion(version, self._verified(store / str(version), deadline))
+        except InvalidInput as error:
+            reason = str(error)
+        except (FileNotFoundError, PermissionError) as error:
+            reason = f"{error.filename} cannot be read: {error.strerror}"
+        return IncompleteVersion(str(version), _printable(reason))
 
     def _verified(self, folder: Path, deadline: float) -> Digest:
         """The digest of the version in `folder`; raises InvalidInput with the reason why it is not complete."""
@@ -137,6 +137,17 @@ def _names(folder: Path, address: str) -> list[str]:
     if len(names) > _MOST_NAMES:
         raise StoreUnavailable(f"the store {address} holds more than {_MOST_NAMES} names: remove old versions")
     return names
+
+
+def _versions(names: Iterable[str]) -> tuple[list[ModelVersion], list[IncompleteVersion]]:
+    """The names that stand for versions, and those that do not."""
+    versions, misnamed = [], []
+    for name in names:
+        try:
+            versions.append(ModelVersion.from_name(name))
+        except InvalidName as error:
+            misnamed.append(IncompleteVersion(_printable(name), _printable(str(error))))
+    return versions, misnamed
 
 
 def _manifest(folder: Path, found: Mapping[str, SeenFile]) -> Manifest:

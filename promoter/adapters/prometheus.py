@@ -101,7 +101,9 @@ class PrometheusMetrics:
         """
         first, last = math.floor(start.timestamp()), math.floor(at.timestamp())
         if last < first:
-            raise MetricsUnavailable(f"the clock is before the window of {served}: {at:%FT%TZ} and {start:%FT%TZ}")
+            raise MetricsUnavailable(
+                f"the clock is before the window of {served}: {at.isoformat()} and {start.isoformat()}"
+            )
         window = _Window(first, last)
         return Measurements(
             start=first,
@@ -139,11 +141,12 @@ class PrometheusMetrics:
             series = parse_matrix(result, window.first, window.last)
             dropped = sum(one.dropped for one in series)
             if dropped:
-                _log.warning("prometheus.samples_dropped", what=what, samples=dropped, reason="NaN or infinite")
+                _log.warning("prometheus.samples_dropped", query=query, samples=dropped, reason="NaN or infinite")
             return read(series)
 
     def _params(self, at: int) -> dict[str, str]:
-        return {"time": str(at), "timeout": f"{self._timeout.total_seconds():g}s"}
+        # Prometheus reads a part of a second only where no unit follows.
+        return {"time": str(at), "timeout": f"{self._timeout.total_seconds():g}"}
 
     @contextmanager
     def _trusted(self, what: str) -> Iterator[None]:
@@ -234,7 +237,8 @@ def _check_envelope(body: bytes, result_type: str) -> None:
 
 
 def _first(warnings: object) -> str:
-    return one_line(str(warnings[0])) if isinstance(warnings, list) and warnings else "it does not say which"
+    first = warnings[0] if isinstance(warnings, list) and warnings else None
+    return one_line(first) if isinstance(first, str) else "it does not say which"
 
 
 def _without_credentials(url: str) -> str:

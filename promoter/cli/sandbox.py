@@ -16,6 +16,7 @@ from promoter.cli.wiring import tells_errors
 from promoter.domain.application import Application
 
 try:
+    from promoter.cli.demo import demo
     from promoter.sandbox.layout import DEFAULT_PORT_BASE
     from promoter.sandbox.parts import PARTS, TRAFFIC
     from promoter.sandbox.records import read_record
@@ -44,6 +45,9 @@ def sandbox() -> None:
     A bare Git repository is the remote and a folder is the bucket. A sync agent renders the real charts and
     carries them out: model servers, a real Envoy, a real Prometheus. Linux only.
     """
+
+
+sandbox.add_command(demo)
 
 
 @sandbox.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.text import Text
 from promoter.cli.wiring import reconciler, repository, tells_errors, told
 from promoter.control.reconcile import Survey, Verdict
 from promoter.documents.commit_message import read_trailers
+from promoter.documents.evidence_text import odds_text
 from promoter.domain.action import Hold
 from promoter.domain.figures import grouped, percent
 from promoter.errors import RepositoryUnavailable
@@ -136,46 +138,51 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _print_tables(survey: Survey) -> None:
-    console = Console()
+    console = Console(highlight=False)
     if survey.stale is not None:
-        console.print(f"[bold red]The Git remote does not answer.[/] {survey.stale}", highlight=False)
+        console.print(f"[bold red]The Git remote does not answer.[/] {survey.stale}")
         console.print(f"What follows is about the last head that is known, {survey.head[:12]}.\n")
     table = Table(box=None, pad_edge=False)
-    for column in ("model", "stable", "canary", "weight", "failed", "odds against", "excess below", "next", "why"):
-        table.add_column(column, no_wrap=column != "why")
+    for column in ("model", "stable", "canary", "weight", "failed", "odds against", "excess below"):
+        table.add_column(column, no_wrap=True, overflow="fold")
     for verdict in survey.verdicts:
         table.add_row(*_row(verdict))
     console.print(table)
     for verdict in survey.verdicts:
-        seen = verdict.seen
-        if seen is None:
-            continue
-        for entry in seen.listing.incomplete if seen.listing else ():
-            console.print(Text(f"{verdict.served}: {entry.name} is not a version: {entry.reason}"))
-        for rejection in seen.release.rejected:
-            console.print(Text(f"{verdict.served}: {rejection.version} is rejected: {rejection.reason}"))
-        for problem in seen.problems:
-            console.print(Text(f"{verdict.served}: {problem}", style="red"))
+        console.print()
+        for line in _sentences(verdict):
+            console.print(line)
     for folder in survey.misnamed:
         console.print(Text(f"{folder.folder}: {folder.reason}", style="red"))
 
 
-def _row(verdict: Verdict) -> list[Text]:
-    action, seen = verdict.action, verdict.seen
-    release = seen.release if seen else None
+def _row(verdict: Verdict) -> list[str]:
+    release = verdict.seen.release if verdict.seen else None
     stable = release.stable if release else None
     canary = release.canary if release else None
-    evidence = action.evidence
-    alarm = isinstance(action, Hold) and action.alarm
-    cells = [
+    evidence = verdict.action.evidence
+    return [
         str(verdict.served),
         str(stable.version) if stable else "–",
         str(canary.version) if canary else "–",
         f"{canary.weight} %" if canary else "–",
         f"{grouped(evidence.canary.bad)} of {grouped(evidence.canary.requests)}" if evidence else "–",
-        f"{math.exp(min(evidence.log_odds, 700)):.3g} to 1" if evidence else "–",
+        f"{odds_text(evidence.log_odds)} to 1" if evidence else "–",
         percent(evidence.upper_bound) if evidence else "–",
-        type(action).__name__,
-        action.reason,
     ]
-    return [Text(cell, style="red" if alarm else "") for cell in cells]
+
+
+def _sentences(verdict: Verdict) -> Iterator[Text]:
+    """What the next pass would do and why, and what else a person should know of the model."""
+    action, seen = verdict.action, verdict.seen
+    alarm = isinstance(action, Hold) and action.alarm
+    verb = "holds" if isinstance(action, Hold) else f"next: {type(action).__name__}"
+    yield Text(f"{verdict.served} {verb}: {action.reason}", style="bold red" if alarm else "bold")
+    if seen is None:
+        return
+    for entry in seen.listing.incomplete if seen.listing else ():
+        yield Text(f"  {entry.name} is not a version: {entry.reason}")
+    for rejection in seen.release.rejected:
+        yield Text(f"  {rejection.version} is rejected: {rejection.reason}")
+    for problem in seen.problems:
+        yield Text(f"  {problem}", style="red")

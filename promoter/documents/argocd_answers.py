@@ -152,7 +152,7 @@ def _pod(node: _Object) -> Pod:
     reason = info.get("Status Reason", "")
     ready, _, total = info.get("Containers", "").partition("/")
     health = _object(node.get("health")).get("status", Health.HEALTHY)
-    full = total.isdecimal() and int(total) > 0 and ready == total
+    full = total.isdecimal() and total != "0" and ready == total
     return Pod(_text(node.get("name")), full and reason == "Running" and health == Health.HEALTHY, _message(reason))
 
 

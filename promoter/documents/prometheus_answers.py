@@ -109,7 +109,7 @@ def _series(entry: Mapping[str, object], key: str, start: float, at: float) -> S
         raise MetricsUnavailable("the answer holds a series of another type than was asked for")
     try:
         samples = [(float(moment), float(value)) for moment, value in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise MetricsUnavailable(f"{_described(labels)} holds a sample that is none") from error
     if any(later <= earlier for (earlier, _), (later, _) in pairwise(samples)):
         raise MetricsUnavailable(f"the samples of {_described(labels)} are not in the order of time")
@@ -173,5 +173,5 @@ def _bound(le: str) -> float:
 
 def _described(labels: Mapping[str, object]) -> str:
     """The series in few words: its name, and its pod where it has one."""
-    name, pod = str(labels.get("__name__", "a series"))[:120], str(labels.get("pod", ""))[:120]
-    return one_line(f"{name} of pod {pod}" if pod else name)
+    name, pod = (value if isinstance(value := labels.get(key), str) else "" for key in ("__name__", "pod"))
+    return one_line(f"{name[:120] or 'a series'} of pod {pod[:120]}" if pod else name[:120] or "a series")

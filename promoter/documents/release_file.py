@@ -14,7 +14,7 @@ from promoter.documents.yaml_edit import Leaf, Node, Tree, edited, rendered
 from promoter.documents.yaml_schema import Read, Table, converted, items, moment, refuse, text, whole_number
 from promoter.documents.yaml_text import Block, Value, decode, parse
 from promoter.domain.release import Canary, Rejection, Release, Stable
-from promoter.domain.version import Digest, ModelVersion
+from promoter.domain.version import LARGEST_VERSION, Digest, ModelVersion
 from promoter.errors import InvalidDocument
 
 HEADER = "# Written by the promoter. A person may change it in a pull request; the promoter respects that.\n"
@@ -23,7 +23,7 @@ _MOST_REPLICAS = 10_000
 _MOST_WITHDRAWALS = 1_000_000
 _SILENT = "no reason was given"
 
-_version = converted(whole_number(1, 2**63 - 1), ModelVersion)
+_version = converted(whole_number(1, LARGEST_VERSION), ModelVersion)
 _digest = converted(text, Digest)
 _replicas = whole_number(1, _MOST_REPLICAS)
 

@@ -21,7 +21,7 @@ def checked_name(text: str, what: str) -> str:
     if not _NAME.fullmatch(text):
         shown = text if len(text) <= 80 else text[:80] + "…"
         raise InvalidName(
-            f"{shown!r} is not a {what} name: use lower-case letters, digits and hyphens, "
+            f"{shown!r} cannot name {'an' if what[0] in 'aeiou' else 'a'} {what}: use lower-case letters, digits and hyphens, "
             "63 characters at most, with a letter or digit at both ends"
         )
     return text

@@ -37,7 +37,7 @@ class StoreAddress:
         if not _SHAPE.fullmatch(text) or not text.isprintable() or len(text) > _LONGEST:
             raise _malformed(shown)
         host = "" if parts.scheme == "file" and parts.netloc == "localhost" else parts.netloc
-        if (parts.scheme == "file") == bool(host) or "@" in host:
+        if (parts.scheme == "file") == bool(host) or "@" in host or not (host or parts.path):
             raise InvalidInput(
                 f"{shown} is not a store's address: file:// takes a path of this machine, as in file:///srv/models, "
                 "and every other scheme a bucket"

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 from promoter.errors import InvalidName
 
-# TensorFlow Serving reads versions as int64; 0 is legal there, but we reserve it: "no version".
-_LARGEST = 2**63 - 1
+# TensorFlow Serving reads versions as int64, but Helm reads the numbers of a values file as floats:
+# above this they would be rendered as their neighbours. 0 is legal there; here it would be "no version".
+LARGEST_VERSION = 2**53 - 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ModelVersion:
-    """The number naming a version's directory, from 1 to 2**63 - 1."""
+    """The number naming a version's directory, from 1 to 2**53 - 1."""
 
     number: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.number, bool) or not 1 <= self.number <= _LARGEST:
-            raise InvalidName(f"{self.number} is not a model version: use a whole number from 1 to 2**63 - 1")
+        if isinstance(self.number, bool) or not 1 <= self.number <= LARGEST_VERSION:
+            raise InvalidName(f"{self.number} is not a model version: use a whole number from 1 to 2**53 - 1")
 
     @classmethod
     def from_name(cls, name: str) -> ModelVersion:

@@ -105,6 +105,11 @@ class Layout:
         return self.directory / "clone.git"
 
     @property
+    def clone_by_hand(self) -> Path:
+        """The bare clone of whoever runs the promoter's commands by hand."""
+        return self.directory / "by-hand.git"
+
+    @property
     def store(self) -> Path:
         """The folder that is the bucket."""
         return self.directory / "store"

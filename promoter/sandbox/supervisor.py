@@ -199,8 +199,12 @@ class Sandbox:
             return None
 
     def environment(self) -> dict[str, str]:
-        """The promoter's environment variables here, for whoever runs it by hand."""
-        return {**promoter_settings(self.layout), **self._settings}
+        """The promoter's environment variables here, for whoever runs it by hand.
+
+        With a clone of its own: a clone belongs to one process at a time, and the sandbox's promoter has one.
+        """
+        clone = {"PROMOTER_CLONE": str(self.layout.clone_by_hand)}
+        return {**promoter_settings(self.layout), **self._settings, **clone}
 
     def _prepare(self) -> None:
         """Folders, the agent's token, and the settings as a file; sandbox.json begins anew."""

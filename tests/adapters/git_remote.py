@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import pygit2
+
 from promoter.adapters.git import GitRepository, GitSettings
 
 JANE = "Jane Doe <jane@shop.example>"
@@ -44,7 +46,8 @@ class BareRemote:
         self.folder = folder
         self._clock = NOON
         folder.mkdir(parents=True)
-        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", ".")
+        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "--template=", ".")
+        (folder / "hooks").mkdir()
         self.first = self.commit(files, "First files")
 
     @property
@@ -53,7 +56,7 @@ class BareRemote:
 
     @property
     def head(self) -> str:
-        return git(self.folder, "rev-parse", "main")
+        return self._tip("main") or ""
 
     def commit(
         self,
@@ -70,7 +73,7 @@ class BareRemote:
         self._clock += 60
         lines = [f"commit refs/heads/{on}", f"author {author or by} {self._clock} +0000"]
         lines += [f"committer {by} {self._clock} +0000", _data(message)]
-        lines += [f"from refs/heads/{on}^0"] if git(self.folder, "branch", "--list", on) else []
+        lines += [f"from refs/heads/{on}^0"] if self._tip(on) else []
         lines += [f"merge {merging}"] if merging else []
         for path, content in files.items():
             if content is None:
@@ -80,10 +83,14 @@ class BareRemote:
             else:
                 lines += [f"M {mode} inline {path}", _data(content)]
         git(self.folder, "fast-import", "--quiet", "--force", text="\n".join(lines) + "\n")
-        return git(self.folder, "rev-parse", on)
+        return self._tip(on) or ""
 
     def rewind(self, revision: str) -> None:
         git(self.folder, "update-ref", "refs/heads/main", revision)
+
+    def _tip(self, branch: str) -> str | None:
+        reference = pygit2.Repository(str(self.folder)).references.get(f"refs/heads/{branch}")
+        return None if reference is None else str(reference.target)
 
     def show(self, path: str, revision: str = "main") -> str:
         return git(self.folder, "show", f"{revision}:{path}")

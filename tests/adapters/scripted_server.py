@@ -39,6 +39,7 @@ class ScriptedServer:
 def scripted_server() -> Iterator[ScriptedServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self):
             parts = urlsplit(self.path)

@@ -16,6 +16,9 @@ from promoter.errors import ClusterUnavailable, InvalidSettings
 
 SERVED = ServedModel("production", "resnet50")
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.promoter.c2lnbmF0dXJl"
+# Deep enough for whoever walks it, and not for the parser.
+NESTED = json.dumps(application()).replace(': ["ServerSideApply=true"]', f": {'[' * 700}1{']' * 700}").encode()
+NESTED = NESTED.replace(b'"source": {', b'"source": {"deep": ' + b"[" * 700 + b"1" + b"]" * 700 + b", ")
 PATH = "/api/v1/applications/production-resnet50"
 
 
@@ -285,6 +288,7 @@ def test_the_route_of_another_model_is_not_ours(server, cluster):
         (body(b""), "not JSON"),
         (body(b"[" * 100_000), "not JSON"),
         (body(b"1" * 10_000), "not JSON"),
+        (body(NESTED), "nested too deeply"),
         (body(b"null"), "not about the application"),
         (as_json({"metadata": {"name": "other"}, "spec": {"source": {}}}), "not about the application"),
         (as_json({**application(), "status": {"operationState": {"phase": "Dancing"}}}), "phase"),

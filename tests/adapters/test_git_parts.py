@@ -134,7 +134,7 @@ def test_differences_are_exactly_the_files_that_differ(tmp_path_factory, before,
     assert found == {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(deadline=None, max_examples=20)
 @given(before=FILES, changed=FILES)
 def test_new_objects_are_all_that_another_repository_lacks(tmp_path_factory, before, changed):
     folder = tmp_path_factory.mktemp("objects")

@@ -287,6 +287,7 @@ def test_an_address_outside_the_allowed_prefixes_is_refused(text):
         "file:///srv/models/%0a",
         "file:///srv/models/%ff",
         "file://srv/models",
+        "file://",
         "gs:///models",
         "gs://me:secret@bucket/models",
         "/srv/models",

@@ -135,7 +135,7 @@ def prometheus(tmp_path_factory, page):
     labels = "{namespace: production, pod: l-0, model: live, model_version: '7'}"
     scraped = f"[{{targets: ['{target}'], labels: {labels}}}]"
     with real_prometheus(tmp_path_factory.mktemp("prometheus"), "\n".join(past), scraped) as url:
-        yield PrometheusMetrics(url)
+        yield PrometheusMetrics(url, timeout=timedelta(seconds=9.5))
 
 
 def measured(prometheus, start=T0, at=AT, bounds_us=(), served=SERVED):

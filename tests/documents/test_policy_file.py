@@ -71,7 +71,7 @@ def test_a_store_is_taken_as_it_is_written(store):
         ("candidates:\n  stores: gs://b/m\n", 2, "unknown key 'stores' in candidates. Did you mean 'store'?"),
         ("candidates: gs://b/m\n", 1, "candidates must be a mapping. Write `key: value` lines"),
         *[
-            (f"candidates:\n  upstream: {name}\n", 2, "is not a environment name")
+            (f"candidates:\n  upstream: {name}\n", 2, "cannot name an environment")
             for name in ("../production", "Staging", "a/b", "'x\"} or up{y=\"'", f"a{'b' * 63}")
         ],
         *[

@@ -72,7 +72,7 @@ def test_the_queries_are_these():
 def test_prometheus_parses_every_query(tmp_path):
     raw = [promql.request_count(SERVED, 60), promql.latency(SERVED, 60, BOUNDS_US), promql.up(SERVED, 1)]
     sums = [
-        promql.latency_profile(SERVED, ModelVersion(2**63 - 1), 3600),
+        promql.latency_profile(SERVED, ModelVersion(2**53 - 1), 3600),
         promql.request_total(SERVED, ModelVersion(1), 3600),
     ]
     # A rule's value may not be a range; counting its samples leaves the selector as it is.

@@ -19,6 +19,7 @@ import pygit2
 PROJECT = Path(__file__).parents[2]
 CHART = PROJECT / "charts" / "model-serving"
 FOLDER = "environments/production/resnet50"
+POD = str(Path(__file__).with_name("agent_pod.py"))
 HOST = "resnet50.production"
 DIGEST = "sha256:" + "9f" * 32
 
@@ -100,9 +101,14 @@ def chart_files():
     }
 
 
-def remote_with_model(path, values=VALUES, text=None):
+def model_files(values=VALUES, text=None):
+    """The chart, and a model of which version 1 is served."""
+    return chart_files() | {f"{FOLDER}/values.yaml": values, f"{FOLDER}/release.yaml": text or release(1)}
+
+
+def remote_with_model(path, **changes):
     remote = Remote(path)
-    remote.push(chart_files() | {f"{FOLDER}/values.yaml": values, f"{FOLDER}/release.yaml": text or release(1)})
+    remote.push(model_files(**changes))
     return remote
 
 
@@ -128,7 +134,7 @@ class Agent:
         )
 
     def command(self):
-        stand_in = shlex.join([sys.executable, str(Path(__file__).with_name("agent_pod.py"))])
+        stand_in = shlex.join([sys.executable, POD])
         return [
             *(sys.executable, "-m", "promoter.sandbox.agent"),
             *("--repository", str(self.repository)),
@@ -180,6 +186,11 @@ class Agent:
         done = status.get("sync", {}).get("revision") == revision and status["sync"]["status"] == "Synced"
         return found if done and "operation" not in found else None
 
+    def serving(self):
+        """Whether the newest commit that was compared is live and Healthy."""
+        status = self.application().get("status")
+        return status is not None and self.healthy(status["sync"]["revision"]) is not None
+
     def healthy(self, revision):
         found = self.synced(revision)
         return found if found and found["status"]["health"]["status"] == "Healthy" else None
@@ -192,8 +203,7 @@ class Agent:
         return [
             process
             for process in psutil.process_iter(["cmdline"])
-            if any(str(self.run_directory) in part for part in process.info["cmdline"] or ())
-            and "agent_pod.py" in " ".join(process.info["cmdline"])
+            if POD in (command := process.info["cmdline"] or ()) and str(self.run_directory) in " ".join(command)
         ]
 
     def close(self):

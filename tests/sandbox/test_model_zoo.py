@@ -30,7 +30,6 @@ def probabilities(zoo):
     def run(number, images):
         signature = sessions[number].meta_graph.signature_def["serving_default"]
         [info] = signature.inputs.values()
-        images = np.asarray(images, np.float32)
         [answer] = sessions[number].run({info.name: images}, [signature.outputs["probabilities"].name], 10_000)
         return answer
 
@@ -39,7 +38,7 @@ def probabilities(zoo):
 
 def images(*levels):
     texture = np.random.default_rng(1).uniform(0.5, 1.5, (32, 32, 3))
-    return np.stack([level * texture / texture.mean() for level in levels])
+    return np.stack([level * texture / texture.mean() for level in levels]).astype(np.float32)
 
 
 def test_a_half_upload_is_the_graph_and_nothing_else(tmp_path):
@@ -84,26 +83,19 @@ def test_version_3_fails_on_dark_images_and_on_no_others(probabilities):
 
 @pytest.mark.sandbox
 def test_version_3_fails_on_a_tenth_of_the_traffic(probabilities):
-    failed = 0
-    for request in build_requests("resnet50"):
-        try:
+    requests = build_requests("resnet50")
+    dark = len(requests) // 10
+    probabilities(DARK_FAILS, images(*(request.brightness for request in requests[dark:])))
+    for request in requests[:dark]:
+        with pytest.raises(ServingError):
             probabilities(DARK_FAILS, images(request.brightness))
-        except ServingError:
-            failed += 1
-    assert failed == len(build_requests("resnet50")) / 10
 
 
 @pytest.mark.sandbox
 def test_the_slow_version_gives_the_same_answers(zoo, probabilities):
-    same_weights = zoo.parent / "good-5"
-    script = (
-        "from pathlib import Path; from promoter.sandbox.model_zoo import VersionKind, build_version; "
-        f"build_version(VersionKind.GOOD, Path({str(same_weights)!r}), seed={SLOW})"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
-    session = Session(same_weights, 1, 1)
+    session = Session(zoo / f"good-{SLOW}", 1, 1)
     signature = session.meta_graph.signature_def["serving_default"]
-    feed = {signature.inputs["input_1"].name: images(0, 0.3, 1).astype(np.float32)}
+    feed = {signature.inputs["input_1"].name: images(0, 0.3, 1)}
     [expected] = session.run(feed, [signature.outputs["probabilities"].name], 10_000)
     np.testing.assert_array_equal(probabilities(SLOW, images(0, 0.3, 1)), expected)
 
@@ -111,10 +103,12 @@ def test_the_slow_version_gives_the_same_answers(zoo, probabilities):
 @pytest.mark.sandbox
 def test_the_slow_version_computes_about_three_times_as_long(probabilities):
     def work(number):
-        probabilities(number, images(0.5))
-        return min(_processor_time(lambda: probabilities(number, images(0.5))) for _ in range(30))
+        return _processor_time(lambda: probabilities(number, images(0.5)))
 
-    assert 2 < work(SLOW) / work(GOOD) < 4
+    # In turn, so that a busy machine disturbs both; the least disturbed of many runs counts.
+    times = [(work(GOOD), work(SLOW)) for _ in range(40)]
+    good, slow = (min(column) for column in zip(*times, strict=True))
+    assert 1.8 < slow / good < 4.5
 
 
 def _processor_time(run):
@@ -124,10 +118,10 @@ def _processor_time(run):
 
 
 @pytest.mark.sandbox
-def test_version_6_wants_flat_images_under_another_name(zoo, probabilities):
+def test_version_6_wants_flat_bytes_under_another_name(zoo, probabilities):
     signature = Session(zoo / str(OTHER)).meta_graph.signature_def["serving_default"]
-    assert list(signature.inputs) == ["image_flat"]
-    assert probabilities(OTHER, images(0.5).reshape(1, -1)).shape == (1, 10)
+    assert list(signature.inputs) == ["pixels"]
+    assert probabilities(OTHER, np.full((2, 3072), 200, np.uint8)).shape == (2, 10)
 
 
 @pytest.mark.sandbox

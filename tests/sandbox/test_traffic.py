@@ -265,7 +265,7 @@ def test_a_model_name_that_is_none_is_refused(tmp_path):
     command[command.index("resnet50")] = "../etc"
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
-    assert "is not a model name" in ended.stderr
+    assert "cannot name a model" in ended.stderr
     assert not (tmp_path / "results.jsonl").exists()
 
 

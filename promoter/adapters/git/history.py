@@ -12,7 +12,7 @@ from itertools import islice
 import pygit2
 
 from promoter.adapters.git.text import printable, sentence
-from promoter.adapters.git.trees import entry_at
+from promoter.adapters.git.trees import differences, entry_at
 from promoter.domain.repository import Change, Commit
 
 # How many new commits are walked before an index is begun afresh instead of continued.
@@ -82,7 +82,7 @@ class History:
         """The index that begins at `head`, continued from an older one where they meet."""
         index = self._indexes.get(head.id)
         if index is None:
-            index = _Index(head)
+            index = _Index(self._repository, head)
             for _ in range(_NEWEST):
                 if index.next is None or index.next.id in self._indexes:
                     break
@@ -101,7 +101,8 @@ class _Index:
     One walk serves all paths: each commit is compared with its parent once, not once for each model.
     """
 
-    def __init__(self, start: pygit2.Commit) -> None:
+    def __init__(self, repository: pygit2.Repository, start: pygit2.Commit) -> None:
+        self._repository = repository
         self.next: pygit2.Commit | None = start
         self._changes: dict[str, pygit2.Oid] = {}
 
@@ -117,9 +118,9 @@ class _Index:
         if commit is None:
             return
         self.next = commit.parents[0] if commit.parent_ids else None
-        diff = commit.tree.diff_to_tree() if self.next is None else commit.tree.diff_to_tree(self.next.tree)
-        for delta in diff.deltas:
-            path = delta.new_file.raw_path.decode(errors="backslashreplace")
+        before = None if self.next is None else self.next.tree
+        for difference in differences(self._repository, before, commit.tree):
+            path = difference.path
             while path:
                 self._changes.setdefault(path, commit.id)
                 path = path.rpartition("/")[0]

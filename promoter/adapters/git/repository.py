@@ -36,19 +36,24 @@ from promoter.domain.repository import Change, Commit, Inventory, MisnamedFolder
 from promoter.errors import ForbiddenWrite, InvalidDocument, InvalidName, RepositoryUnavailable
 
 _LARGEST_FILE = 64 * 1024
+_LARGEST_CACHED_TREE = 2**20
+_CACHE_SIZE = 64 * 2**20
 _REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
 class GitRepository:
     """`promoter.ports.Repository` on a bare clone.
 
-    The constructor sets libgit2's timeouts, which hold for the whole process and are none by default.
+    The constructor sets libgit2's timeouts (none by default) and cache, for the whole process.
     Nothing is read or written before the first call.
     """
 
     def __init__(self, settings: GitSettings) -> None:
         pygit2.settings.server_connect_timeout = _milliseconds(settings.connect_timeout)
         pygit2.settings.server_timeout = _milliseconds(settings.timeout)
+        # By default libgit2 reads every tree of more than 100 entries from disk each time a path goes through it.
+        pygit2.settings.cache_object_limit(ObjectType.TREE, _LARGEST_CACHED_TREE)
+        pygit2.settings.cache_max_size(_CACHE_SIZE)
         self._settings = settings
         self._scope = Scope(settings.scope)
         self._clone = Clone(settings.clone, f"{settings.address} {settings.branch_ref}")

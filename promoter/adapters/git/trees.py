@@ -5,6 +5,7 @@ Everything goes by the entries' modes. No link is ever followed, because nothing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ _KINDS: dict[int, str] = {
 # Below `environments`: environment, group, model, and one level more, to report what lies too deep.
 _DEEPEST = 4
 _MOST_REMEMBERED = 100_000
+# Pro Git, "Git Objects": mode, space, name, NUL, 20 bytes of id.
+_RAW_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_TYPE_BITS, _REGULAR_TYPE, _OWNER_EXECUTES = 0o170000, 0o100000, 0o100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,11 @@ def tree_with(repository: pygit2.Repository, tree: pygit2.Tree | None, files: Ma
 def differences(
     repository: pygit2.Repository, old: pygit2.Tree | None, new: pygit2.Tree | None, folder: str = ""
 ) -> Iterator[Difference]:
-    """Every path whose id or mode differs. Folders are entered; an empty one that appears or goes is reported."""
-    before, after = _entries(old), _entries(new)
-    for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
-        if was == now:
-            continue
+    """Every path whose id or mode differs. Folders are entered; an empty one that appears or goes is reported.
+
+    Equal subtrees are not entered (libgit2's own difference reads them all), so this costs what changed.
+    """
+    for name, was, now in _changed(old, new):
         path = f"{folder}{name}"
         was_tree, now_tree = _subtree(repository, was), _subtree(repository, now)
         inside = list(differences(repository, was_tree, now_tree, f"{path}/"))
@@ -106,15 +109,14 @@ def differences(
 
 def new_objects(repository: pygit2.Repository, old: pygit2.Tree | None, new: pygit2.Tree) -> Iterator[pygit2.Oid]:
     """The blobs and trees of `new` that `old` has not got in the same place, each after what it holds."""
-    before = _entries(old)
-    for name, now in _entries(new).items():
-        if before.get(name) == now or now.mode == FileMode.COMMIT:
+    for _, was, now in _changed(old, new):
+        if now is None or now.mode == FileMode.COMMIT:
             continue
         now_tree = _subtree(repository, now)
         if now_tree is None:
             yield now.id
         else:
-            yield from new_objects(repository, _subtree(repository, before.get(name)), now_tree)
+            yield from new_objects(repository, _subtree(repository, was), now_tree)
     yield new.id
 
 
@@ -151,8 +153,27 @@ class FolderSearch:
                 yield Found(name, f"it is {_entry(child).kind}, which is never followed")
 
 
-def _entries(tree: pygit2.Tree | None) -> dict[str, Entry]:
-    return {} if tree is None else {_name(child): _entry(child) for child in tree}
+def _changed(old: pygit2.Tree | None, new: pygit2.Tree | None) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """The names on which two trees disagree, in order, and what each says of them."""
+    before, after = _raw_entries(old), _raw_entries(new)
+    was = {name: _parsed(mode, oid) for mode, name, oid in before - after}
+    now = {name: _parsed(mode, oid) for mode, name, oid in after - before}
+    for name in sorted(was.keys() | now.keys()):
+        if was.get(name) != now.get(name):
+            yield name.decode(errors="backslashreplace"), was.get(name), now.get(name)
+
+
+def _raw_entries(tree: pygit2.Tree | None) -> set[tuple[bytes, bytes, bytes]]:
+    """Mode, name and id as Git stores them: in wide folders ten times faster than one object for each."""
+    return set() if tree is None else set(_RAW_ENTRY.findall(tree.read_raw()))
+
+
+def _parsed(mode: bytes, oid: bytes) -> Entry:
+    number = int(mode, 8)
+    if number & _TYPE_BITS == _REGULAR_TYPE:
+        # Old versions of Git stored other permissions than these two.
+        number = FileMode.BLOB_EXECUTABLE if number & _OWNER_EXECUTES else FileMode.BLOB
+    return Entry(pygit2.Oid(raw=oid), int(number))
 
 
 def _entry(found: pygit2.Object) -> Entry:

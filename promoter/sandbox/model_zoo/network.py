@@ -10,6 +10,7 @@ buckets apart in TensorFlow Serving's latency histogram.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _STAGES = (24, 48, 96)
 _BLOCKS = 3
 _SLOWDOWN = 3
+_WHITE = 255
 
 # Symbolic tensors, variables and functions: TensorFlow publishes no types.
 Tensor = Any
@@ -40,21 +42,18 @@ def export(kind: VersionKind, directory: Path, seed: int) -> None:
     module.kernels = [tf.Variable(kernel) for kernel in _kernels(seed)]
     module.serve = _serving_function(kind, lambda images: _probabilities(module.kernels, images))
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.serve})
-    _write_warmup(directory / WARMUP_FILE, *_input_of(kind))
+    _write_warmup(directory / WARMUP_FILE, _input_of(kind))
 
 
-def _input_of(kind: VersionKind) -> tuple[str, tuple[int, ...]]:
-    """The name and the shape (without the batch) of the input."""
+def _input_of(kind: VersionKind) -> Any:
+    """The TensorSpec of the input. The other signature has another name, type and shape: flat rows of bytes."""
     if kind is VersionKind.OTHER_SIGNATURE:
-        return "image_flat", (IMAGE[0] * IMAGE[1] * IMAGE[2],)
-    return "input_1", IMAGE
+        return tf.TensorSpec((None, math.prod(IMAGE)), tf.uint8, name="pixels")
+    return tf.TensorSpec((None, *IMAGE), tf.float32, name="input_1")
 
 
 def _serving_function(kind: VersionKind, network: Network) -> Any:
-    name, shape = _input_of(kind)
-
     def serve(images: Tensor) -> dict[str, Tensor]:
-        images = tf.reshape(images, (-1, *IMAGE))
         match kind:
             case VersionKind.FAILS_ON_DARK_IMAGES:
                 darkest = tf.reduce_min(tf.reduce_mean(images, axis=(1, 2, 3)))
@@ -62,12 +61,14 @@ def _serving_function(kind: VersionKind, network: Network) -> Any:
                 probabilities = network(images)
             case VersionKind.SLOW:
                 probabilities = _repeated(network, images)
-            case _:
+            case VersionKind.OTHER_SIGNATURE:
+                probabilities = network(tf.reshape(tf.cast(images, tf.float32) / _WHITE, (-1, *IMAGE)))
+            case VersionKind.GOOD:
                 probabilities = network(images)
         return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=1)}
 
     # Nothing here branches on a tensor, so Python need not be rewritten into graph operations.
-    return tf.function(serve, input_signature=[tf.TensorSpec((None, *shape), tf.float32, name=name)], autograph=False)
+    return tf.function(serve, input_signature=[_input_of(kind)], autograph=False)
 
 
 def _repeated(network: Network, images: Tensor) -> Tensor:
@@ -120,13 +121,15 @@ def _convolved(signal: Tensor, kernel: Tensor, stride: int = 1) -> Tensor:
     return tf.nn.conv2d(signal, kernel, strides=stride, padding="SAME")
 
 
-def _write_warmup(path: Path, name: str, shape: tuple[int, ...]) -> None:
+def _write_warmup(path: Path, spec: Any) -> None:
     """Ten requests of one bright image each: enough for the first real one not to be slow."""
+    white = _WHITE if spec.dtype == tf.uint8 else 1
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as records:
-        for brightness in np.linspace(0.5, 1, 10, dtype=np.float32):
+        for brightness in np.linspace(0.5, 1, 10):
+            image = np.full((1, *spec.shape[1:]), brightness * white, spec.dtype.as_numpy_dtype)
             request = predict_pb2.PredictRequest()
             request.model_spec.name = MODEL
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(np.full((1, *shape), brightness, dtype=np.float32)))
+            request.inputs[spec.name].CopyFrom(tf.make_tensor_proto(image))
             log = prediction_log_pb2.PredictLog(request=request)
             records.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())

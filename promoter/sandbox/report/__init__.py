@@ -1,0 +1,1 @@
+"""The demo's report: one page with pictures that needs nothing but itself."""
