@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,6 +14,10 @@ from promoter.documents.release_file import parse_release
 from promoter.documents.yaml_text import parse
 from promoter.domain.names import ENVIRONMENTS, RELEASE_FILE, ServedModel
 from promoter.errors import InvalidDocument, InvalidInput
+
+# Longest names of a Service (63, less "-v" and any version) and of a Helm release.
+_LONGEST_MODEL = 42
+_LONGEST_APPLICATION = 53
 
 
 @click.command()
@@ -28,7 +33,7 @@ def check(root: Path) -> None:
         sys.exit(1)
     releases = sorted(folder.rglob(RELEASE_FILE))
     faults = [str(fault) for path in releases for fault in _faults(root, path)]
-    faults += _same_names(root, releases)
+    faults += _clashes(root, releases)
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     models = f"{len(releases)} model{'' if len(releases) == 1 else 's'}"
@@ -42,6 +47,7 @@ def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
     except InvalidInput as error:
         yield error
         return
+    yield from _too_long(served)
     for path, read in (
         (served.release_path, parse_release),
         (served.policy_path, parse_policy),
@@ -82,15 +88,28 @@ def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]
         )
 
 
-def _same_names(root: Path, releases: list[Path]) -> list[str]:
-    """Two groups of one environment share its namespace, so a model's name may stand there once."""
-    seen: dict[tuple[str, str], str] = {}
-    faults = []
+def _too_long(served: ServedModel) -> Iterator[InvalidInput]:
+    """Names that are valid here, but from which Kubernetes or Helm cannot make theirs."""
+    if len(served.model) > _LONGEST_MODEL or not served.model[0].isalpha():
+        problem = f"the model's name must begin with a letter and have at most {_LONGEST_MODEL} characters"
+        yield InvalidDocument(
+            served.folder, None, problem, "Its Services are called <model>-v<version>; rename the folder"
+        )
+    if len(served.application) > _LONGEST_APPLICATION:
+        problem = f"its application would be called {served.application}, {len(served.application)} characters"
+        yield InvalidDocument(served.folder, None, problem, f"Helm takes {_LONGEST_APPLICATION}; use shorter names")
+
+
+def _clashes(root: Path, releases: list[Path]) -> Iterator[str]:
+    """Models that would share a namespace and a name, or an Argo CD application."""
+    served = []
     for path in releases:
-        parts = path.parent.relative_to(root).as_posix().split("/")
-        key = (parts[1] if len(parts) > 1 else "", parts[-1])
-        folder = "/".join(parts)
-        if key in seen:
-            faults.append(f"{folder}: {seen[key]} has the same model name in the same environment; rename one of them")
-        seen.setdefault(key, folder)
-    return faults
+        with suppress(InvalidInput):
+            served.append(ServedModel.from_folder(path.parent.relative_to(root).as_posix()))
+    owners: dict[str, ServedModel] = {}
+    for model in served:
+        for key in (f"the application {model.application}", f"the name {model.model} in {model.environment}"):
+            owner = owners.setdefault(key, model)
+            if owner != model:
+                yield f"{model.folder}: {owner.folder} has {key} already. Rename one of them"
+                break

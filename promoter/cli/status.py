@@ -167,7 +167,7 @@ def _row(verdict: Verdict) -> list[str]:
         str(canary.version) if canary else "–",
         f"{canary.weight} %" if canary else "–",
         f"{grouped(evidence.canary.bad)} of {grouped(evidence.canary.requests)}" if evidence else "–",
-        f"{odds_text(evidence.log_odds)} to 1" if evidence else "–",
+        odds_text(evidence.log_odds) if evidence else "–",
         percent(evidence.upper_bound) if evidence else "–",
     ]
 

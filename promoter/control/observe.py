@@ -12,7 +12,6 @@ from promoter.decisions.counting import seen_until
 from promoter.decisions.evidence import latency_bounds
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
-from promoter.domain.application import Application
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
@@ -27,8 +26,12 @@ CHART = "charts/model-serving"
 # Latency bounds are chosen from what stable did in the hour before the rollout.
 _PROFILE_SPAN = timedelta(hours=1)
 
-# Counters need a sample from before the first interval; a minute is more than any scrape interval.
+# Counters need a sample from before the first interval; this is more than any scrape interval.
 _LEAD = timedelta(minutes=2)
+
+# Prometheus is asked about a moment ago: by now every scrape up to then has been stored, and a question asked a
+# little later gets the same answer.
+_SETTLE = timedelta(seconds=1)
 
 _Answer = TypeVar("_Answer")
 
@@ -73,7 +76,8 @@ class Observer:
     def ask(self, seen: Observation, now: datetime) -> Observation:
         """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
 
-        A model without a canary and without a candidate costs one look at its store and nothing else.
+        A model without a canary and without a candidate costs one look at its store and nothing else. May run
+        beside itself for other models: Git, which serves one thread at a time, is not asked.
         """
         if seen.release.canary is None:
             seen = self._with_listing(seen, now)
@@ -83,6 +87,19 @@ class Observer:
                 return seen
         seen = self._with_application(seen)
         return self._with_measurements(seen, now)
+
+    def trace(self, seen: Observation) -> Observation:
+        """The same with how the revision that Argo CD synced relates to ours, which Git knows."""
+        synced = seen.application.revision if seen.application else None
+        if synced is None:
+            return seen
+        repository = self._ports.repository
+        unchanged = all(
+            repository.object_id(synced, path) == repository.object_id(seen.head, path)
+            for path in (seen.served.folder, CHART)
+        )
+        contains = repository.contains(synced, seen.changed.revision)
+        return replace(seen, lineage=Lineage(contains=contains, unchanged=unchanged))
 
     def _release(self, served: ServedModel, revision: Revision) -> Release:
         return parse_release(self._text(served.release_path, revision), served.release_path)
@@ -138,20 +155,7 @@ class Observer:
 
     def _with_application(self, seen: Observation) -> Observation:
         seen, application = _answered(seen, lambda: self._ports.cluster.application(seen.served))
-        if application is None:
-            return seen
-        return replace(seen, application=application, lineage=self._lineage(seen, application))
-
-    def _lineage(self, seen: Observation, application: Application) -> Lineage | None:
-        synced = application.revision
-        if synced is None:
-            return None
-        repository = self._ports.repository
-        unchanged = all(
-            repository.object_id(synced, path) == repository.object_id(seen.head, path)
-            for path in (seen.served.folder, CHART)
-        )
-        return Lineage(contains=repository.contains(synced, seen.changed.revision), unchanged=unchanged)
+        return replace(seen, application=application)
 
     def _with_measurements(self, seen: Observation, now: datetime) -> Observation:
         seen, measured = _answered(seen, lambda: self._measure(seen, now))
@@ -164,11 +168,12 @@ class Observer:
 
     def _measure(self, seen: Observation, now: datetime) -> Observation:
         metrics, canary, stable = self._ports.metrics, seen.release.canary, seen.release.stable
+        at = now - _SETTLE
         if canary is None or stable is None:
-            return replace(seen, measurements=metrics.measurements(seen.served, now - _LEAD, now, ()))
+            return replace(seen, measurements=metrics.measurements(seen.served, at - _LEAD, at, ()))
         profile = metrics.latency_profile(seen.served, stable.version, canary.since, _PROFILE_SPAN)
         bounds = latency_bounds(profile, seen.policy.limits)
-        measured = metrics.measurements(seen.served, canary.since - _LEAD, now, bounds)
+        measured = metrics.measurements(seen.served, canary.since - _LEAD, at, bounds)
         return replace(seen, latency_profile=profile, measurements=measured)
 
 

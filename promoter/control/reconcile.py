@@ -107,7 +107,7 @@ class Reconciler:
         read = {served: self._read(served, head) for served in models}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             asked = pool.map(lambda seen: self._observer.ask(seen, now), _observations(read))
-            observations = {seen.served: seen for seen in asked}
+            observations = {seen.served: self._observer.trace(seen) for seen in asked}
         actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
         actions = self._within_limit(actions, head, now)
         return tuple(

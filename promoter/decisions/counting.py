@@ -14,9 +14,6 @@ from promoter.domain.evidence import ArmCounts, IntervalCounts
 from promoter.domain.measurements import Measurements, Points, TargetSeries
 from promoter.domain.version import ModelVersion
 
-# An interval is read once every scrape that belongs to it must have been stored.
-SETTLE = timedelta(seconds=1)
-
 _RATE_WINDOW = 60.0
 
 # Codes for which the server is to blame (gRPC status codes 2, 4, 8, 12 to 15). The rest is often the
@@ -55,7 +52,7 @@ def interval_counts(
     """Counts of both arms for each whole interval of the wall clock that ended after `since` (seconds)."""
     length = interval.total_seconds()
     first = math.floor(since / length) + 1
-    last = math.floor((seen.at - SETTLE.total_seconds()) / length)
+    last = math.floor(seen.at / length)
     if last < first:
         return ()
     births = _Births(seen, scrape_interval)

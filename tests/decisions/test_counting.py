@@ -73,7 +73,7 @@ def test_counts_fall_into_the_interval_of_their_sample():
 
 
 def test_an_interval_is_read_only_when_it_is_over():
-    seen = Measurements(START, 1020.5, targets=(STABLE,))
+    seen = Measurements(START, 1019.5, targets=(STABLE,))
     assert [found.end for found in counts(seen)] == [1010]
     assert counts(Measurements(START, 1005.0, targets=(STABLE,))) == ()
 

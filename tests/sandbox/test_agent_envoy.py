@@ -29,7 +29,7 @@ def service(weights, name="ranker", host="ranker.shop"):
 
 
 def cluster(version, *endpoints):
-    return Cluster(f"shop_ranker-v{version}_8501", False, ConnectionPolicy(), endpoints)
+    return Cluster(f"shop_ranker-v{version}_8501", http2=False, policy=ConnectionPolicy(), endpoints=endpoints)
 
 
 def test_a_destination_of_weight_0_is_left_out_and_weights_are_passed_on():
@@ -55,7 +55,9 @@ def test_two_routes_of_one_host_share_its_virtual_host_so_envoy_refuses_neither(
     ],
 )
 def test_outlier_detection_is_what_istiod_makes_of_it(policy, expected, tmp_path):
-    detection = cluster_configuration(Cluster("c", False, policy, ()), tmp_path)["outlier_detection"]
+    detection = cluster_configuration(Cluster("c", http2=False, policy=policy, endpoints=()), tmp_path)[
+        "outlier_detection"
+    ]
     assert {key: value for key, value in detection.items() if "consecutive" in key} == expected
     assert detection["enforcing_success_rate"] == 0
 

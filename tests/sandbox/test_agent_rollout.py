@@ -63,18 +63,18 @@ def test_the_next_step_of_a_rolling_update(replicas, present, expected):
 )
 def test_a_rolling_update_ends_and_never_falls_below_what_was_ready(replicas, surge, old, order):
     wanted = deployment(replicas, surge)
-    present = [PodFacts(f"old{number}", False, True) for number in range(old)]
+    present = [PodFacts(f"old{number}", current=False, ready=True) for number in range(old)]
     floor = min(replicas, old)
     for number in range(200):
         todo = plan(wanted, present)
         present = [pod for pod in present if pod.name not in todo.stop]
-        present += [PodFacts(f"new{number}.{each}", True, False) for each in range(todo.start)]
+        present += [PodFacts(f"new{number}.{each}", current=True, ready=False) for each in range(todo.start)]
         assert sum(pod.ready for pod in present) >= floor
         assert len(present) <= max(old, replicas + surge)
         waiting = [place for place, pod in enumerate(present) if not pod.ready]
         if waiting:
             chosen = order.choice(waiting)
-            present[chosen] = PodFacts(present[chosen].name, True, True)
+            present[chosen] = PodFacts(present[chosen].name, current=True, ready=True)
         elif todo == Plan():
             break
     assert len(present) == replicas

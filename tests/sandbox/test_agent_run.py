@@ -1,4 +1,4 @@
-"""The whole agent: the real chart from a bare repository, a real Envoy, and pods that are stand-ins for model servers."""
+"""The whole agent: the real chart from a bare repository, a real Envoy, and stand-ins for model servers as pods."""
 
 import json
 import signal

@@ -147,8 +147,8 @@ def test_a_pod_has_the_health_that_argo_cd_gives_it(reason, ready, restarts, exp
 def snapshot(**changes):
     resources = parse_resources(ROUTE, "shop")
     pods = (
-        PodView("ranker-v1-abc-1", "ranker-v1-abc", True, "Running", 2, NOON),
-        PodView("ranker-v1-old-1", "ranker-v1-old", False, "Terminating", 0, NOON),
+        PodView("ranker-v1-abc-1", "ranker-v1-abc", ready=True, reason="Running", restarts=2, created=NOON),
+        PodView("ranker-v1-old-1", "ranker-v1-old", ready=False, reason="Terminating", restarts=0, created=NOON),
     )
     values = {
         "served": ServedModel("shop", "ranker"),

@@ -1,11 +1,13 @@
 """The model server as a real process, serving real SavedModels."""
 
+import json
 import re
 import shutil
 import signal
 import time
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -85,6 +87,15 @@ def test_rest_answers_rows_and_columns_as_grpc_does(server):
     assert rows[0]["classes"] == expected["classes"][0]
     assert np.allclose(rows[0]["probabilities"], expected["probabilities"][0])
     assert np.allclose(columns["probabilities"], expected["probabilities"])
+
+
+def test_a_body_in_chunks_is_read_and_the_connection_lives_on(server):
+    body = json.dumps({"instances": image().tolist()}).encode()
+    with httpx.Client(trust_env=False) as client:
+        for _ in range(2):
+            answer = client.post(server.url("/v1/models/resnet50:predict"), content=iter([body[:100], body[100:]]))
+            assert answer.request.headers["transfer-encoding"] == "chunked"
+            assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

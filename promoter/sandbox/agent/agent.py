@@ -15,8 +15,8 @@ from promoter.sandbox.agent.answers import GitSource, Snapshot
 from promoter.sandbox.agent.application import ManagedApplication
 from promoter.sandbox.agent.board import Board
 from promoter.sandbox.agent.deployments import DeploymentController
-from promoter.sandbox.agent.health import HealthStatus, deployment_health
 from promoter.sandbox.agent.envoy import RouteWeights
+from promoter.sandbox.agent.health import HealthStatus, deployment_health
 from promoter.sandbox.agent.mesh import gather
 from promoter.sandbox.agent.prometheus import PrometheusFiles
 from promoter.sandbox.agent.proxy import EnvoyProxy

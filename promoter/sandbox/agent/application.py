@@ -11,8 +11,8 @@ from promoter.domain.names import ServedModel
 from promoter.domain.repository import Revision
 from promoter.errors import InvalidInput
 from promoter.sandbox.agent.desired import Desired, desired_from
-from promoter.sandbox.agent.health import HealthStatus, worst
 from promoter.sandbox.agent.envoy import RouteWeights
+from promoter.sandbox.agent.health import HealthStatus, worst
 from promoter.sandbox.agent.live import in_sync
 from promoter.sandbox.agent.resources import Resource, ResourceKey
 from promoter.sandbox.agent.status import (

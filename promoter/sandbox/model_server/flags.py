@@ -41,7 +41,6 @@ _WITHOUT_EFFECT = frozenset(
         "allow_version_labels_for_unavailable_models",
         "batching_parameters_file",
         "enable_batching",
-        "enable_cors_support",
         "enable_per_model_batching_parameters",
         "enable_profiler",
         "enable_serialization_as_tensor_content",
@@ -60,6 +59,7 @@ _WITHOUT_EFFECT = frozenset(
         "platform_config_file",
         "prefer_tflite_model",
         "remove_unused_fields_from_bundle_metagraph",
+        "rest_api_enable_cors_support",
         "saved_model_tags",
         "skip_initialize_tpu",
         "ssl_config_file",
@@ -67,6 +67,7 @@ _WITHOUT_EFFECT = frozenset(
         "thread_pool_factory_config_file",
         "use_alts_credentials",
         "xla_cpu_compilation_enabled",
+        "xla_gpu_compilation_enabled",
     }
 )
 

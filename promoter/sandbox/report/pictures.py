@@ -1,0 +1,202 @@
+"""One picture of a course, as SVG to stand in a page: three panels over one axis of time, decisions marked on all.
+
+Colours are those of the page (`var(--canary)` and so on), and so are the letters: a picture follows the page from
+light to dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from promoter.sandbox.report.data import Arm, Mark, Points, Story
+
+# Colours that stand for the page's own until the picture is done; no other part of it uses them.
+INK, MUTED, GRID, STABLE, CANARY = "#010101", "#020202", "#030303", "#040404", "#050505"
+_ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", STABLE: "stable", CANARY: "canary"}
+
+_SIZE = (9.6, 5.6)
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "ytick.left": False,
+    "xtick.major.size": 3,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "lines.solid_joinstyle": "round",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+# A label is about so wide, as a share of the axis for each letter, and never nearer to the next.
+_LETTER = 0.0095
+_GAP = 0.012
+
+_LABELS_APART = 0.13
+
+
+def picture(story: Story) -> str:
+    """The SVG element of a course."""
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"version-{story.canary.version}"}):
+        figure = Figure(figsize=_SIZE)
+        weight, errors, latency = figure.subplots(3, 1, sharex=True, height_ratios=(1.15, 1, 1))
+        figure.subplots_adjust(left=0.055, right=0.885, top=0.87, bottom=0.075, hspace=0.42)
+        _draw_weight(weight, story)
+        _draw_errors(errors, story)
+        _draw_latency(latency, story)
+        for axes in (weight, errors, latency):
+            _draw_marks(axes, story.marks)
+        _label_marks(weight, story)
+        latency.set_xlim(0, story.length)
+        latency.xaxis.set_major_locator(MaxNLocator(9, integer=True))
+        latency.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} s"))
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    return _as_element(drawn.getvalue(), title(story), str(story.canary.version))
+
+
+def title(story: Story) -> str:
+    """What the picture shows, for those who do not see it."""
+    course = story.course
+    decisions = ", ".join(f"{mark.label} after {mark.at:.0f} s" for mark in story.marks)
+    return (
+        f"Course of version {story.canary.version}, beside version {story.stable.version}: weight, failed requests and "
+        f"latency over {story.length:.0f} seconds. Decisions: {decisions}. It ended {course.outcome}."
+    )
+
+
+def _draw_weight(axes: Axes, story: Story) -> None:
+    _head(axes, "Share of requests, by Envoy")
+    times = [at for at, _ in story.weights] + [story.length]
+    weights = [weight for _, weight in story.weights]
+    weights = [*weights, weights[-1]]
+    axes.fill_between(times, weights, step="post", color=CANARY, alpha=0.16, linewidth=0)
+    axes.step(times, weights, where="post", color=CANARY)
+    axes.set_ylim(0, 105)
+    axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
+    _label_lines(axes, {CANARY: (f"version {story.canary.version}", weights[-1])})
+
+
+def _draw_errors(axes: Axes, story: Story) -> None:
+    _head(axes, "Failed requests")
+    arms = {STABLE: story.stable, CANARY: story.canary}
+    for colour, arm in arms.items():
+        _draw(axes, arm.errors, colour)
+    highest = max((value for arm in arms.values() for _, value in arm.errors if value is not None), default=0.0)
+    axes.set_ylim(-0.04 * max(highest, 5), max(highest, 5) * 1.1)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+    _label_lines(axes, {colour: (_name(arm), _last(arm.errors)) for colour, arm in arms.items()})
+
+
+def _draw_latency(axes: Axes, story: Story) -> None:
+    _head(axes, "Latency: median, and dotted the 99th percentile")
+    arms = {STABLE: story.stable, CANARY: story.canary}
+    axes.set_yscale("log")
+    for colour, arm in arms.items():
+        _draw(axes, arm.p99, colour, style=(0, (1, 1.6)), width=1.3)
+        _draw(axes, arm.p50, colour)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ms"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(which="minor", left=False)
+    _label_lines(axes, {colour: (_name(arm), _last(arm.p50)) for colour, arm in arms.items()})
+
+
+def _head(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=9, color=MUTED, pad=5)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+
+
+def _draw(axes: Axes, points: Points, colour: str, *, style: object = "-", width: float = 1.8) -> None:
+    """A line with a gap where nothing was measured; a point that stands alone becomes a dot."""
+    for run in _runs(points):
+        times, values = zip(*run, strict=True)
+        marker = "o" if len(run) == 1 else None
+        axes.plot(times, values, color=colour, linestyle=style, linewidth=width, marker=marker, markersize=3)
+
+
+def _runs(points: Points) -> Iterable[Sequence[tuple[float, float]]]:
+    run: list[tuple[float, float]] = []
+    for at, value in points:
+        if value is not None:
+            run.append((at, value))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _name(arm: Arm) -> str:
+    return f"version {arm.version}"
+
+
+def _last(points: Points) -> float | None:
+    return next((value for _, value in reversed(points) if value is not None), None)
+
+
+def _label_lines(axes: Axes, labels: Mapping[str, tuple[str, float | None]]) -> None:
+    """Names at the right end of the lines, in their colours, moved apart where they would touch."""
+    to_axes = axes.transScale + axes.transLimits
+    placed = sorted(
+        (float(to_axes.transform((0, value))[1]), text, colour)
+        for colour, (text, value) in labels.items()
+        if value is not None
+    )
+    lowest = -1.0
+    for height, text, colour in placed:
+        lowest = max(height, lowest + _LABELS_APART)
+        axes.text(1.012, lowest, text, transform=axes.transAxes, color=colour, va="center", fontsize=9, weight="bold")
+
+
+def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
+    for mark in marks:
+        axes.axvline(mark.at, color=MUTED, linewidth=0.7, alpha=0.55, zorder=0)
+
+
+def _label_marks(axes: Axes, story: Story) -> None:
+    """Each decision in a word above its line, a row higher where it would touch its neighbour."""
+    ends: list[float] = []
+    for mark in story.marks:
+        begin = mark.at / story.length
+        end = begin + len(mark.label) * _LETTER + _GAP
+        row = next((number for number, taken in enumerate(ends) if taken <= begin), len(ends))
+        ends[row : row + 1] = [end]
+        axes.text(
+            begin, 1.235 + 0.135 * row, mark.label, transform=axes.transAxes, fontsize=8, color=INK, ha="left", va="bottom"
+        )
+        axes.plot([begin, begin], [1, 1.22 + 0.135 * row], transform=axes.transAxes, color=MUTED, linewidth=0.7,
+                  alpha=0.55, clip_on=False, zorder=0)  # fmt: skip
+
+
+def _as_element(svg: str, alternative: str, name: str) -> str:
+    """The bare element: it scales with the page, has a title, and no ids that another picture has too."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    # The page is HTML: it knows both namespaces.
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element)
+    element = re.sub(r'<g id="[^"]*"', "<g", element)
+    element = re.sub(r"font: ([\d.]+px|(?:\w+ )?[\d.]+px) [^;\"]*", r"font-size: \1", element)
+    element = re.sub(r"font-size: (\w+) ([\d.]+px)", r"font-weight: \1; font-size: \2", element)
+    for colour, role in _ROLES.items():
+        element = element.replace(colour, f"var(--{role})")
+    element = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-labelledby="title-{name}">'
+                     f'<title id="title-{name}">{escape(alternative)}</title>', element, count=1)  # fmt: skip
+    return element.strip()

@@ -1,0 +1,96 @@
+"""`promoter check` names the file, the line and the remedy, and exits with 1."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from promoter.cli import main
+
+RELEASE = f"release:\n  stable:\n    version: 42\n    digest: sha256:{42:064x}\n"
+POLICY = "candidates: {store: 'gs://shop-models/ranker'}\n"
+
+
+def write(root, folder="environments/production/ranker", **files):
+    path = root / folder
+    path.mkdir(parents=True, exist_ok=True)
+    for name, text in ({"release": RELEASE, "policy": POLICY, "values": "model: {name: ranker}\n"} | files).items():
+        if text is not None:
+            (path / f"{name}.yaml").write_text(text)
+    return root
+
+
+def check(root):
+    return CliRunner().invoke(main, ["check", str(root)])
+
+
+def test_what_is_in_order_passes(tmp_path):
+    result = check(write(tmp_path))
+    assert (result.exit_code, result.output) == (0, "1 model checked, 0 faults\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"release": RELEASE + "    weight: 5\n"}, "release.yaml:5: unknown key 'weight'"),
+        ({"release": RELEASE.replace("42\n", "-1\n", 1)}, "release.yaml:3: "),
+        ({"release": "release: [\n"}, "release.yaml:"),
+        ({"release": RELEASE + "  canary: {version: 43, weight: 101}\n"}, "release.yaml:5: "),
+        ({"policy": "candidates: {store: 'gs://a/b', upstream: staging}\n"}, "policy.yaml:1: "),
+        ({"policy": POLICY + "soak: yes\n"}, "policy.yaml:2: "),
+        ({"policy": POLICY + "maximum_weight: 5\n"}, "policy.yaml:2: unknown key 'maximum_weight'"),
+        ({"policy": "candidates: {upstream: staging}\n"}, "policy.yaml: its upstream has no environments/staging/ranker"),
+        ({"policy": "candidates: {upstream: production}\n"}, "cannot be its own upstream"),
+        ({"policy": None}, "policy.yaml: cannot be read (No such file or directory)"),
+        ({"values": "a: &b 1\nc: *b\n"}, "values.yaml:1: "),
+    ],
+)
+def test_what_is_broken_is_named_with_its_line(tmp_path, files, expected):
+    result = check(write(tmp_path, **files))
+    assert result.exit_code == 1
+    assert expected in result.output
+    assert "1 fault" in result.output
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("environments/production/Ranker", "'Ranker' cannot name a model"),
+        ("environments/production/ra'nk\"er", "cannot name a model"),
+        ('environments/production/x"} or up{', "cannot name a model"),
+        ("environments/ranker", "is not a model's folder"),
+        ("environments/a/b/c/d", "is not a model's folder"),
+        (f"environments/production/{'m' * 43}", "at most 42 characters"),
+        ("environments/production/1st", "must begin with a letter"),
+        (f"environments/{'e' * 40}/ranker-of-shoes", "Helm takes 53"),
+    ],
+)
+def test_a_folder_that_cannot_be_a_model_is_named(tmp_path, folder, expected):
+    result = check(write(tmp_path, folder))
+    assert result.exit_code == 1
+    assert expected in result.output
+
+
+def test_two_models_cannot_share_a_name_or_an_application(tmp_path):
+    write(tmp_path, "environments/production/team-a/ranker")
+    write(tmp_path, "environments/production/team-b/ranker")
+    write(tmp_path, "environments/production/shop/search")
+    write(tmp_path, "environments/production/shop-search")
+    output = check(tmp_path).output
+    assert "environments/production/team-a/ranker has the name ranker in production already" in output
+    assert "has the application production-shop-search already" in output
+
+
+def test_a_folder_without_environments_is_refused(tmp_path):
+    result = check(tmp_path)
+    assert result.exit_code == 1
+    assert "run this in a checkout" in result.output
+
+
+def test_a_link_is_not_followed(tmp_path):
+    write(tmp_path)
+    file = tmp_path / "environments/production/ranker/policy.yaml"
+    (tmp_path / "elsewhere.yaml").write_text(POLICY)
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere.yaml")
+    assert "is a link" in check(tmp_path).output
