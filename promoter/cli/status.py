@@ -1,4 +1,4 @@
-"""`promoter status` and `promoter history`: tables for people, JSON for programs."""
+"""`promoter status`: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from promoter.cli.wiring import reconciler, repository, tells_errors, told
+from promoter.cli.wiring import reconciler, tells_errors, told
 from promoter.control.reconcile import Survey, Verdict
-from promoter.documents.commit_message import read_trailers
 from promoter.documents.evidence_text import odds_text
 from promoter.domain.action import Hold
 from promoter.domain.figures import grouped, percent
-from promoter.errors import RepositoryUnavailable
 
 
 @click.command()
@@ -38,53 +36,6 @@ def status(*, as_json: bool) -> None:
         _print_tables(survey)
     if survey.stale is not None:
         sys.exit(1)
-
-
-@click.command()
-@click.argument("model", required=False)
-@click.option("--environment", help="Only this environment.")
-@click.option(
-    "--limit", default=30, show_default=True, type=click.IntRange(1, 10_000), help="How many commits to read."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for programs.")
-@tells_errors
-def history(*, model: str | None, environment: str | None, limit: int, as_json: bool) -> None:
-    """The decisions so far, read from the Git log, newest first. MODEL narrows them to one model."""
-    git = repository()
-    stale = None
-    try:
-        head = git.fetch()
-    except RepositoryUnavailable as error:
-        known = git.last_known_head()
-        if known is None:
-            raise
-        head, stale = known, str(error)
-    table = Table(box=None, pad_edge=False)
-    for column in ("commit", "time (UTC)", "by", "model", "action", "subject"):
-        table.add_column(column, no_wrap=column != "subject")
-    for commit in git.log(head, limit=limit):
-        for record in read_trailers(commit.message) or (None,):
-            served = str(record.served) if record else ""
-            if (model or environment) and not _matches(served, model, environment):
-                continue
-            action = record.action if record else ""
-            subject = commit.message.splitlines()[0] if commit.message else ""
-            row = [commit.revision[:12], f"{commit.at:%Y-%m-%d %H:%M:%S}", commit.author, served, action, subject]
-            if as_json:
-                keys = ("commit", "time", "author", "model", "action", "subject")
-                line = dict(zip(keys, [commit.revision, commit.at.isoformat(), *row[2:]], strict=True))
-                click.echo(json.dumps(line | {"promoter": commit.ours}, ensure_ascii=False))
-            else:
-                table.add_row(*(Text(cell) for cell in row))
-    if not as_json:
-        Console().print(table)
-    if stale:
-        click.echo(f"warning: {stale}; this is the history up to the last head that is known", err=True)
-
-
-def _matches(served: str, model: str | None, environment: str | None) -> bool:
-    parts = served.split("/")
-    return (model is None or parts[-1] == model) and (environment is None or parts[0] == environment)
 
 
 def _as_data(survey: Survey) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_one_pinned_version_is_read(tmp_path, base_path):
         ([model(policy="model_version_policy { latest { num_versions: 1 } }")], "not pinned"),
         ([model(policy="model_version_policy { specific { versions: 7 versions: 8 } }")], "not pinned"),
         ([model(base_path="gs://models/resnet50")], "no folder of this machine"),
-        (["config { nmae: 1 }"], "text-format ModelServerConfig"),
+        (["config { title: 1 }"], "text-format ModelServerConfig"),
     ],
 )
 def test_anything_but_one_pinned_version_is_refused_with_the_file(tmp_path, models, problem):
@@ -138,12 +138,12 @@ def test_the_metrics_are_in_order_of_their_names():
 
 def test_a_counter_prints_its_labels_in_order_and_escapes_values():
     counter = metrics.Counter(":name", "model_name", "status")
-    counter.add('quo"te\\', "OK")
+    counter.add('a"b\\', "OK")
     counter.add("a", "OK", amount=2)
     assert counter.lines() == [
         "# TYPE :name counter",
         ':name{model_name="a",status="OK"} 2',
-        ':name{model_name="quo\\"te\\\\",status="OK"} 1',
+        ':name{model_name="a\\"b\\\\",status="OK"} 1',
     ]
 
 

@@ -6,12 +6,13 @@ pod gets an address of its own in 127.0.0.0/8.
 
 The rooms, from Git to the pods:
 
-    repository → render → resources          what a commit asks for
-    pod_template, services, routes, monitors  manifests become values (pure)
-    desired                                   one Application's manifests, checked as one
-    rollout, deployments → pods → processes   Deployments become processes; probes say who is ready
-    mesh, envoy → proxy                       values become Envoy's files, make before break
-    prometheus                                values become Prometheus' files
-    status, health, tree                      what Argo CD would say (pure)
-    application → cluster → server            the state of one Application, of all, and its REST API
+    repository → render → resources             what a commit asks for
+    pod_template, services, routes, monitors    manifests become values (pure)
+    desired                                     one Application's manifests, checked as one (pure)
+    rollout, probes, pod_folder                 what to start and stop, who is ready, what a pod sees
+    workloads → deployments → pods → processes  Deployments become processes
+    mesh, envoy → proxy                         values become Envoy's files, make before break
+    scrape → prometheus                         values become Prometheus' files
+    status, health, live, tree, answers         what Argo CD would say (pure)
+    application → agent → board → server        one Application, all of them, and the REST API
 """

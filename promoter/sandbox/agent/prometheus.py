@@ -35,6 +35,7 @@ class PrometheusFiles:
         self._envoy_admin = envoy_admin
         self._background = background
         self._written: dict[Path, str] = {}
+        self._seen: tuple[Sequence[PodMonitor], Sequence[ScrapedPod]] = ((), ())
         self._reload_due = False
         self._next_try = 0.0
         self._asked: Future[int | None] | None = None
@@ -42,6 +43,12 @@ class PrometheusFiles:
 
     def step(self, monitors: Sequence[PodMonitor], pods: Sequence[ScrapedPod], now: float) -> None:
         """Write what has changed, and see to it that Prometheus learns of it."""
+        if (monitors, pods) != self._seen:
+            self._seen = (monitors, pods)
+            self._write_all(monitors, pods, now)
+        self._see_to_reload(now)
+
+    def _write_all(self, monitors: Sequence[PodMonitor], pods: Sequence[ScrapedPod], now: float) -> None:
         for monitor in monitors:
             for index, endpoint in enumerate(monitor.endpoints):
                 path = self._directory / "targets" / targets_name(monitor, index)
@@ -49,7 +56,6 @@ class PrometheusFiles:
         if self._write(self._directory / "prometheus.yml", self._configuration(monitors)):
             self._reload_due = True
             self._next_try = now
-        self._see_to_reload(now)
 
     def _configuration(self, monitors: Sequence[PodMonitor]) -> str:
         configuration = prometheus_configuration(monitors, self._directory, self._envoy_admin)

@@ -180,7 +180,14 @@ def _label_marks(axes: Axes, story: Story) -> None:
         row = next((number for number, taken in enumerate(ends) if taken <= begin), len(ends))
         ends[row : row + 1] = [end]
         axes.text(
-            begin, 1.235 + 0.135 * row, mark.label, transform=axes.transAxes, fontsize=8, color=INK, ha="left", va="bottom"
+            begin,
+            1.235 + 0.135 * row,
+            mark.label,
+            transform=axes.transAxes,
+            fontsize=8,
+            color=INK,
+            ha="left",
+            va="bottom",
         )
         axes.plot([begin, begin], [1, 1.22 + 0.135 * row], transform=axes.transAxes, color=MUTED, linewidth=0.7,
                   alpha=0.55, clip_on=False, zorder=0)  # fmt: skip

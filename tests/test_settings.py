@@ -1,0 +1,54 @@
+"""Environment variables to settings, or every fault at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from promoter.errors import InvalidSettings
+from promoter.settings import git_remote, settings
+
+ENVIRONMENT = {
+    "PROMOTER_REPOSITORY": "https://git.example.com/models.git",
+    "PROMOTER_ARGOCD_URL": "https://argocd.example.com",
+    "PROMOTER_ARGOCD_TOKEN_FILE": "/run/secrets/argocd",
+    "PROMOTER_PROMETHEUS_URL": "http://prometheus:9090",
+    "PROMOTER_STORES": "gs://shop-models, file:///models",
+}
+
+
+def test_what_is_required_is_enough():
+    told = settings(ENVIRONMENT)
+    assert told.git.branch == "main"
+    assert told.stores == ("gs://shop-models", "file:///models")
+    assert told.pass_interval == timedelta(seconds=5)
+    assert told.log_format == "json"
+
+
+def test_nothing_set_names_everything_that_is_required():
+    with pytest.raises(InvalidSettings) as raised:
+        settings({})
+    for name in ("REPOSITORY", "ARGOCD_URL", "ARGOCD_TOKEN_FILE", "PROMETHEUS_URL"):
+        assert f"PROMOTER_{name} is not set" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"PROMOTER_PASS_INTERVAL": "5"}, "PROMOTER_PASS_INTERVAL does not fit: '5' is not a duration"),
+        ({"PROMOTER_PROMETHEUS_URL": "prometheus:9090"}, "PROMOTER_PROMETHEUS_URL is not a URL"),
+        ({"PROMOTER_LOG_FORMAT": "xml"}, "PROMOTER_LOG_FORMAT is 'xml'; use json or text"),
+    ],
+)
+def test_what_does_not_fit_is_named(changed, sentence):
+    with pytest.raises(InvalidSettings, match=sentence.replace("(", "\\(")):
+        settings(ENVIRONMENT | changed)
+
+
+def test_git_alone_needs_nothing_but_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    remote = git_remote({"PROMOTER_REPOSITORY": "file:///srv/models.git"})
+    other = git_remote({"PROMOTER_REPOSITORY": "file:///srv/others.git"})
+    assert remote.clone.parent == tmp_path / "promoter"
+    assert remote.clone != other.clone
