@@ -75,12 +75,12 @@ def figures(summary: Summary) -> Iterator[tuple[str, str]]:
     )
     yield f"{summary.rate:.0f} a second", f"requests really sent, {grouped(summary.requests)} in all"
     if summary.median_to_live is not None and summary.longest_to_live is not None:
-        yield (
-            f"{summary.median_to_live:.1f} s",
-            f"from a verdict to the new weight in Envoy (median of {len(summary.changes)}; "
-            f"the longest took {summary.longest_to_live:.1f} s, the aim is {LONGEST_TO_LIVE:.0f} s). From the promoter's "
-            "line on its decision, before the push, to the first look at Envoy's admin page that shows the weight",
+        meaning = (
+            f"from a verdict to the new weight in Envoy (median of {len(summary.changes)}; the longest took "
+            f"{summary.longest_to_live:.1f} s, the aim is {LONGEST_TO_LIVE:.0f} s). From the promoter's line on its "
+            "decision, before the push, to the first look at Envoy's admin page that shows the weight"
         )
+        yield f"{summary.median_to_live:.1f} s", meaning
     yield f"{summary.peak_rss / 1e6:.0f} MB", "was the most memory that the promoter's process held"
     for version in summary.versions:
         if version.outcome is Outcome.REVERTED and version.failed_on_canary and version.fixed_schedule:
@@ -91,7 +91,7 @@ def _comparison(version: VersionSummary, fixed: FixedScheduleCost) -> str:
     """What a version cost, beside what it would have cost under a fixed schedule."""
     ending = f"until it ends the rollout after {fixed.seconds // 60} minutes" if fixed.stopped else "and be promoted"
     return (
-        f"requests was the cost of version {version.character.version}, which failed {percent(version.failure_ratio)} of "
-        f"those it got. Under a fixed schedule of 20, 40, 60, 80 % for ten minutes each, with a success threshold of "
-        f"95 %, it would fail {grouped(fixed.failed_requests)} {ending}"
+        f"requests was the cost of version {version.character.version}, which failed {percent(version.failure_ratio)} "
+        f"of those it got. Under a fixed schedule of 20, 40, 60, 80 % for ten minutes each, with a success threshold "
+        f"of 95 %, it would fail {grouped(fixed.failed_requests)} {ending}"
     )

@@ -72,7 +72,7 @@ class CommitLog:
 
     def __init__(self, remote: Path) -> None:
         self._remote = remote
-        self._head: pygit2.Oid | None = None
+        self._head: pygit2.Oid | str | None = None
         self._commits: tuple[RecordedCommit, ...] = ()
 
     def look(self) -> tuple[RecordedCommit, ...]:
@@ -88,7 +88,7 @@ class CommitLog:
 
 
 def _recorded(repository: pygit2.Repository, commit: pygit2.Commit) -> RecordedCommit:
-    content = repository[commit.tree[SERVED.release_path].id].data
+    content = commit.tree[SERVED.release_path].peel(pygit2.Blob).data
     records = read_trailers(commit.message)
     return RecordedCommit(
         revision=str(commit.id),

@@ -4,8 +4,8 @@ The schedule is the example of Argo Rollouts' documentation (docs/features/analy
 for ten minutes each; from 40 % on a measurement at once and then every five minutes, which fails below a success ratio
 of 95 %; `failureLimit: 3`, and since the code asks for more failures than that, the fourth ends the rollout.
 
-Assumed in the schedule's favour: each measurement sees the canary alone (the example's query mixes it with stable), sees
-its true ratio, and takes effect at once.
+Assumed in the schedule's favour: each measurement sees the canary alone (the example's query mixes it with stable),
+sees its true ratio, and takes effect at once.
 """
 
 from __future__ import annotations

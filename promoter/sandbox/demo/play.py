@@ -152,8 +152,8 @@ class Play:
             during(self._stage.traffic(), dropped_at, now),
             now - dropped_at,
         )
-        self._screen.show((*self._finished, current))
         self._say_commits()
+        self._screen.show((*self._finished, current))
         return current
 
     def _say_commits(self) -> None:

@@ -80,8 +80,10 @@ class ModelBuild:
         """Until the folders of `versions` are there. Raises Unavailable."""
         deadline = time.monotonic() + _BUILD_PATIENCE
         for version in versions:
-            screen.wait(f"Building version {version}, a real SavedModel")
-            while not (self._output / str(version)).exists():
+            built = self._output / str(version)
+            if not built.exists():
+                screen.wait(f"Building version {version}, a real SavedModel")
+            while not built.exists():
                 if self._process.poll() not in {None, 0}:
                     raise Unavailable(f"the versions could not be built; {self._log} says why")
                 if time.monotonic() > deadline:
@@ -108,7 +110,7 @@ class Stage:
             self._screen.wait("Bringing up the sandbox: sync agent, Envoy, Prometheus")
             self.sandbox.up([AGENT, ENVOY, PROMETHEUS])
             build.wait_for([FIRST], self._screen)
-            publish(self._models / str(FIRST), self.layout.model_store_url, FIRST, lambda *_: None)
+            self._publish(FIRST)
             self._screen.wait("Starting the promoter; it finds version 1")
             self.sandbox.start(PROMOTER)
             self._wait_until_ready()
@@ -123,9 +125,7 @@ class Stage:
         if character.half:
             half_upload(self._models / str(FIRST), self.layout.model_store, character.version)
         else:
-            publish(
-                self._models / str(character.version), self.layout.model_store_url, character.version, lambda *_: None
-            )
+            self._publish(character.version)
 
     def traffic(self) -> tuple[TrafficSecond, ...]:
         """What became of the requests so far."""
@@ -145,6 +145,9 @@ class Stage:
         for part in self.sandbox.status():
             if part.state is PartState.DIED:
                 raise Unavailable(f"{part.name} died; {part.log} says why")
+
+    def _publish(self, version: ModelVersion) -> None:
+        publish(self._models / str(version), self.layout.model_store_url, version, lambda *_: None)
 
     def _wait_until_ready(self) -> None:
         self._screen.wait("Waiting for the pods of version 1")

@@ -18,8 +18,8 @@ class Standing:
     """One version's line.
 
     outcome: None while its course goes on. weight: percent, None while it is no canary. log_odds: natural log of
-    the odds against it, None while nothing was measured; upper_bound: of its excess error ratio, likewise. failed_on_canary,
-    failed_elsewhere: requests, since the drop. says: what the promoter waits for, or how it ended.
+    the odds against it, None while nothing was measured; upper_bound: of its excess error ratio, likewise.
+    failed_on_canary, failed_elsewhere: requests, since the drop. says: what the promoter waits for, or how it ended.
     """
 
     character: Character

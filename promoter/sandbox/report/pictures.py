@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -23,7 +24,8 @@ INK, MUTED, GRID, STABLE, CANARY = "#010101", "#020202", "#030303", "#040404", "
 _ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", STABLE: "stable", CANARY: "canary"}
 
 _SIZE = (9.6, 5.6)
-_STYLE = {
+# Its type is an enumeration of everything that matplotlib can be told.
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 9,
     "text.color": INK,
@@ -48,6 +50,11 @@ _LETTER = 0.0095
 _GAP = 0.012
 
 _LABELS_APART = 0.13
+
+_MARK: Any = {"color": MUTED, "linewidth": 0.7, "alpha": 0.55, "zorder": 0}
+
+# Where the words for decisions stand above the first panel, in heights of it.
+_FIRST_ROW, _ROW = 1.235, 0.135
 
 
 def picture(story: Story) -> str:
@@ -168,7 +175,7 @@ def _label_lines(axes: Axes, labels: Mapping[str, tuple[str, float | None]]) -> 
 
 def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
     for mark in marks:
-        axes.axvline(mark.at, color=MUTED, linewidth=0.7, alpha=0.55, zorder=0)
+        axes.axvline(mark.at, **_MARK)
 
 
 def _label_marks(axes: Axes, story: Story) -> None:
@@ -176,34 +183,28 @@ def _label_marks(axes: Axes, story: Story) -> None:
     ends: list[float] = []
     for mark in story.marks:
         begin = mark.at / story.length
-        end = begin + len(mark.label) * _LETTER + _GAP
-        row = next((number for number, taken in enumerate(ends) if taken <= begin), len(ends))
-        ends[row : row + 1] = [end]
-        axes.text(
-            begin,
-            1.235 + 0.135 * row,
-            mark.label,
-            transform=axes.transAxes,
-            fontsize=8,
-            color=INK,
-            ha="left",
-            va="bottom",
-        )
-        axes.plot([begin, begin], [1, 1.22 + 0.135 * row], transform=axes.transAxes, color=MUTED, linewidth=0.7,
-                  alpha=0.55, clip_on=False, zorder=0)  # fmt: skip
+        row = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
+        ends[row : row + 1] = [begin + len(mark.label) * _LETTER + _GAP]
+        foot = _FIRST_ROW + _ROW * row
+        axes.text(begin, foot, mark.label, transform=axes.transAxes, fontsize=8, color=INK, va="bottom")
+        axes.plot((begin, begin), (1, foot - 0.01), transform=axes.transAxes, clip_on=False, **_MARK)
 
 
 def _as_element(svg: str, alternative: str, name: str) -> str:
     """The bare element: it scales with the page, has a title, and no ids that another picture has too."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # The page is HTML: it knows both namespaces.
-    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element)
+    element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     element = re.sub(r'<g id="[^"]*"', "<g", element)
-    element = re.sub(r"font: ([\d.]+px|(?:\w+ )?[\d.]+px) [^;\"]*", r"font-size: \1", element)
-    element = re.sub(r"font-size: (\w+) ([\d.]+px)", r"font-weight: \1; font-size: \2", element)
+    # The page's letters: only weight and size are kept of `font: bold 9px 'DejaVu Sans', …`.
+    element = re.sub(r"font: (?:(\w+) )?([\d.]+px) [^;\"]*", _letters, element)
     for colour, role in _ROLES.items():
         element = element.replace(colour, f"var(--{role})")
-    element = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-labelledby="title-{name}">'
-                     f'<title id="title-{name}">{escape(alternative)}</title>', element, count=1)  # fmt: skip
-    return element.strip()
+    box = re.search(r'viewBox="[^"]*"', element)
+    body = element[element.index(">") + 1 :].strip()
+    # Width, height and namespaces are left out: the first two are the page's to say, HTML knows the others.
+    opening = f'<svg {box[0] if box else ""} role="img" aria-labelledby="title-{name}">'
+    return f'{opening}<title id="title-{name}">{escape(alternative)}</title>{body}'
+
+
+def _letters(found: re.Match[str]) -> str:
+    weight = f"font-weight: {found[1]}; " if found[1] else ""
+    return f"{weight}font-size: {found[2]}"
