@@ -56,9 +56,9 @@ def test_a_repository_without_environments_has_no_models(tmp_path):
 @pytest.mark.parametrize(
     ("path", "folder", "reason"),
     [
-        ("environments/production/ResNet/release.yaml", "environments/production/ResNet", "not a model name"),
-        ("environments/production/a b/release.yaml", "environments/production/a b", "not a model name"),
-        ("environments/Production/m/release.yaml", "environments/Production/m", "not a environment name"),
+        ("environments/production/ResNet/release.yaml", "environments/production/ResNet", "cannot name a model"),
+        ("environments/production/a b/release.yaml", "environments/production/a b", "cannot name a model"),
+        ("environments/Production/m/release.yaml", "environments/Production/m", "cannot name an environment"),
         ("environments/production/a/b/c/release.yaml", "environments/production/a/b/c", "not a model's folder"),
         ("environments/production/release.yaml", "environments/production", "not a model's folder"),
         ("environments/production/resnet50/old/release.yaml", "environments/production/resnet50/old", "lies inside"),
@@ -98,7 +98,7 @@ def test_names_that_are_no_utf8_harm_nobody(remote, promoter):
     git(remote.folder, "fast-import", "--quiet", "--force", text=_odd_commit(folder))
     head = promoter.fetch()
 
-    assert "not a model name" in misnamed(promoter.inventory(head))[r"environments/production/caf\xe9"]
+    assert "cannot name a model" in misnamed(promoter.inventory(head))[r"environments/production/caf\xe9"]
     assert ServedModel("production", "resnet50") in promoter.inventory(head).models
     assert promoter.last_change(head, RESNET).revision == remote.first
 

@@ -82,12 +82,12 @@ class CommitLog:
         head = repository.references[f"refs/heads/{BRANCH}"].target
         if head != self._head:
             newest_first = repository.walk(head, pygit2.enums.SortMode.TOPOLOGICAL)
-            self._commits = tuple(_recorded(repository, commit) for commit in newest_first)[::-1]
+            self._commits = tuple(_recorded(commit) for commit in newest_first)[::-1]
             self._head = head
         return self._commits
 
 
-def _recorded(repository: pygit2.Repository, commit: pygit2.Commit) -> RecordedCommit:
+def _recorded(commit: pygit2.Commit) -> RecordedCommit:
     content = commit.tree[SERVED.release_path].peel(pygit2.Blob).data
     records = read_trailers(commit.message)
     return RecordedCommit(

@@ -84,7 +84,6 @@ class Play:
         last = self._look(character, dropped_at)
         done = replace(last, outcome=ending.outcome, weight=None, says=ending.reason)
         self._finished = (*self._finished, done)
-        self._screen.show(self._finished)
         self._screen.say(f"{clock(last.seconds):>6}  Version {character.version} is {ending.outcome}: {ending.reason}")
         return Course(character, dropped_at, time.time(), ending.outcome, ending.reason)
 

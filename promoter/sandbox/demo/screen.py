@@ -48,7 +48,7 @@ class LiveScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=4)
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -89,7 +89,7 @@ class PlainScreen:
     def show(self, standings: Sequence[Standing]) -> None:
         current = standings[-1]
         change = (current.character, *current.change)
-        if change != self._last:
+        if current.says and change != self._last:
             self._last = change
             self.say(plain_line(current))
 

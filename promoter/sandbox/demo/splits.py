@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -54,16 +55,18 @@ def live_split(dump: Mapping[str, Any]) -> Split | None:
 def weight_changes(
     commits: Sequence[RecordedCommit], decided: Sequence[Decided], live: Sequence[LiveSplit]
 ) -> tuple[WeightChange, ...]:
-    """Every commit that changed weights and whose weights were seen in Envoy, with how long that took.
+    """Every commit that changed weights while Envoy was being looked at, with how long it took.
 
+    live: in the order of time; what was decided before its first entry is left out.
     The seconds run from the promoter's line on the decision, before the push, to the first look at Envoy
     that shows the weights; so they count push, sync and one look too many, but never too little.
     """
     verdicts = {entry.revision: entry.at for entry in decided}
+    first_look = live[0].at if live else math.inf
     changes = []
     for before, commit in pairwise(commits):
         wanted, verdict = split(commit.release), verdicts.get(commit.revision)
-        if verdict is None or not wanted or wanted == split(before.release):
+        if verdict is None or verdict < first_look or wanted == split(before.release):
             continue
         seen = next((entry.at for entry in live if entry.at >= verdict and entry.split == wanted), None)
         if seen is not None:

@@ -10,6 +10,7 @@ from statistics import median
 from promoter.domain.release import Release
 from promoter.domain.version import ModelVersion
 from promoter.sandbox.demo.commits import RecordedCommit, by_version
+from promoter.sandbox.demo.events import decisions
 from promoter.sandbox.demo.record import Course, Record, during
 from promoter.sandbox.traffic_results import Latency, TrafficSecond, failures
 
@@ -35,7 +36,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A decision, in a word, at the time of its commit (seconds since the drop)."""
+    """A decision, in a word, at the time of the verdict (seconds since the drop)."""
 
     at: float
     label: str
@@ -69,6 +70,8 @@ def _story(record: Record, course: Course, commits: Sequence[RecordedCommit]) ->
     seconds = during(record.seconds, begin, begin + length)
     before = record.commits[record.commits.index(commits[0]) - 1]
     stable = before.release.stable.version if before.release.stable else version
+    # A commit's own time is that of its pass, in whole seconds.
+    verdicts = {entry.revision: entry.at for entry in decisions(record.events)}
     live = [(entry.at - begin, float(entry.split.get(version, 0))) for entry in record.splits]
     return Story(
         course=course,
@@ -76,7 +79,7 @@ def _story(record: Record, course: Course, commits: Sequence[RecordedCommit]) ->
         stable=_arm(stable, seconds, begin),
         weights=((0.0, 0.0), *((at, weight) for at, weight in live if 0 <= at <= length)),
         marks=tuple(
-            Mark(max(0.0, commit.at - begin), _label(earlier.release, commit))
+            Mark(max(0.0, verdicts.get(commit.revision, commit.at) - begin), _label(earlier.release, commit))
             for earlier, commit in pairwise((before, *commits))
         ),
         length=length,

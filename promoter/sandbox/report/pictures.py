@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from promoter.sandbox.report.data import Arm, Mark, Points, Story
 
@@ -23,7 +23,7 @@ from promoter.sandbox.report.data import Arm, Mark, Points, Story
 INK, MUTED, GRID, STABLE, CANARY = "#010101", "#020202", "#030303", "#040404", "#050505"
 _ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", STABLE: "stable", CANARY: "canary"}
 
-_SIZE = (9.6, 5.6)
+_SIZE = (9.6, 5.1)
 # Its type is an enumeration of everything that matplotlib can be told.
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -51,10 +51,12 @@ _GAP = 0.012
 
 _LABELS_APART = 0.13
 
+_PERCENT = FuncFormatter(lambda value, _: f"{value:.0f} %")
+
 _MARK: Any = {"color": MUTED, "linewidth": 0.7, "alpha": 0.55, "zorder": 0}
 
 # Where the words for decisions stand above the first panel, in heights of it.
-_FIRST_ROW, _ROW = 1.235, 0.135
+_FIRST_ROW, _ROW = 1.04, 0.135
 
 
 def picture(story: Story) -> str:
@@ -62,7 +64,7 @@ def picture(story: Story) -> str:
     with mpl.rc_context({**_STYLE, "svg.hashsalt": f"version-{story.canary.version}"}):
         figure = Figure(figsize=_SIZE)
         weight, errors, latency = figure.subplots(3, 1, sharex=True, height_ratios=(1.15, 1, 1))
-        figure.subplots_adjust(left=0.055, right=0.885, top=0.87, bottom=0.075, hspace=0.42)
+        figure.subplots_adjust(left=0.052, right=0.905, top=0.875, bottom=0.06, hspace=0.4)
         _draw_weight(weight, story)
         _draw_errors(errors, story)
         _draw_latency(latency, story)
@@ -70,7 +72,7 @@ def picture(story: Story) -> str:
             _draw_marks(axes, story.marks)
         _label_marks(weight, story)
         latency.set_xlim(0, story.length)
-        latency.xaxis.set_major_locator(MaxNLocator(9, integer=True))
+        latency.xaxis.set_major_locator(MaxNLocator(9, integer=True, steps=(1, 2, 3, 6, 10)))
         latency.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} s"))
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
@@ -94,8 +96,9 @@ def _draw_weight(axes: Axes, story: Story) -> None:
     weights = [*weights, weights[-1]]
     axes.fill_between(times, weights, step="post", color=CANARY, alpha=0.16, linewidth=0)
     axes.step(times, weights, where="post", color=CANARY)
-    axes.set_ylim(0, 105)
-    axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
+    axes.set_ylim(0, max(weights) * 1.08 if max(weights) else 10)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_major_formatter(_PERCENT)
     _label_lines(axes, {CANARY: (f"version {story.canary.version}", weights[-1])})
 
 
@@ -106,8 +109,8 @@ def _draw_errors(axes: Axes, story: Story) -> None:
         _draw(axes, arm.errors, colour)
     highest = max((value for arm in arms.values() for _, value in arm.errors if value is not None), default=0.0)
     axes.set_ylim(-0.04 * max(highest, 5), max(highest, 5) * 1.1)
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_major_formatter(_PERCENT)
     _label_lines(axes, {colour: (_name(arm), _last(arm.errors)) for colour, arm in arms.items()})
 
 
@@ -118,9 +121,12 @@ def _draw_latency(axes: Axes, story: Story) -> None:
     for colour, arm in arms.items():
         _draw(axes, arm.p99, colour, style=(0, (1, 1.6)), width=1.3)
         _draw(axes, arm.p50, colour)
+    measured = [value for arm in arms.values() for _, value in (*arm.p50, *arm.p99) if value is not None]
+    if measured:
+        axes.set_ylim(min(measured) * 0.8, max(measured) * 1.2)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ms"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(which="minor", left=False)
+    axes.yaxis.set_minor_locator(NullLocator())
     _label_lines(axes, {colour: (_name(arm), _last(arm.p50)) for colour, arm in arms.items()})
 
 
@@ -179,7 +185,7 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
 
 
 def _label_marks(axes: Axes, story: Story) -> None:
-    """Each decision in a word above its line, a row higher where it would touch its neighbour."""
+    """Each decision in a word above its line, a row higher where it would touch its neighbour; the head above all."""
     ends: list[float] = []
     for mark in story.marks:
         begin = mark.at / story.length
@@ -188,6 +194,7 @@ def _label_marks(axes: Axes, story: Story) -> None:
         foot = _FIRST_ROW + _ROW * row
         axes.text(begin, foot, mark.label, transform=axes.transAxes, fontsize=8, color=INK, va="bottom")
         axes.plot((begin, begin), (1, foot - 0.01), transform=axes.transAxes, clip_on=False, **_MARK)
+    axes.set_title(axes.get_title(loc="left"), loc="left", fontsize=9, color=MUTED, y=_FIRST_ROW + _ROW * len(ends))
 
 
 def _as_element(svg: str, alternative: str, name: str) -> str:
