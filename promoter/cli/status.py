@@ -17,7 +17,7 @@ from rich.text import Text
 from promoter.cli.wiring import reconciler, tells_errors, told
 from promoter.control.reconcile import Survey, Verdict
 from promoter.documents.evidence_text import odds_text
-from promoter.domain.action import Hold
+from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.figures import grouped, percent
 
 
@@ -54,7 +54,7 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
         "environment": served.environment,
         "group": served.group,
         "model": served.model,
-        "next": type(action).__name__,
+        "next": ACTION_NAMES[type(action)],
         "reason": action.reason,
         "alarm": isinstance(action, Hold) and action.alarm,
     }
@@ -127,8 +127,7 @@ def _sentences(verdict: Verdict) -> Iterator[Text]:
     """What the next pass would do and why, and what else a person should know of the model."""
     action, seen = verdict.action, verdict.seen
     alarm = isinstance(action, Hold) and action.alarm
-    verb = "holds" if isinstance(action, Hold) else f"next: {type(action).__name__}"
-    yield Text(f"{verdict.served} {verb}: {action.reason}", style="bold red" if alarm else "bold")
+    yield Text(f"{verdict.served}: {ACTION_NAMES[type(action)]}: {action.reason}", style="bold red" if alarm else "bold")
     if seen is None:
         return
     for entry in seen.listing.incomplete if seen.listing else ():

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from promoter.control.reconcile import Reconciler, Survey, Verdict
-from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.names import ServedModel
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
 
@@ -26,14 +26,6 @@ _MANUAL_WAY_OUT = (
     "exposure goes on: switch off auto-sync of the application and set the weight in its route by hand "
     "(docs/operations.md, 'When the way back is barred')"
 )
-
-_EVENTS: dict[type[Action], str] = {
-    StartCanary: "start_canary",
-    SetWeight: "set_weight",
-    Promote: "promote",
-    Revert: "revert",
-    Withdraw: "withdraw",
-}
 
 log = structlog.get_logger()
 
@@ -134,6 +126,5 @@ def _log_verdict(verdict: Verdict) -> None:
             "stable_bad": evidence.stable.bad,
             "log_e": {name: round(value, 4) for name, value in evidence.log_e.items()},
         }
-    name = "held" if isinstance(action, Hold) else _EVENTS[type(action)]
     say = log.warning if isinstance(action, Hold) and action.alarm else log.info
-    say(f"rollout.{name}", reason=action.reason, **facts)
+    say(f"rollout.{ACTION_NAMES[type(action)]}", reason=action.reason, **facts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from promoter.documents.evidence_text import RecordedEvidence, evidence_json, evidence_sentence, parse_evidence
 from promoter.documents.one_line import one_line
-from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import ACTION_NAMES, Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
@@ -26,14 +26,6 @@ _MODEL = "Promoter-Model"
 _ACTION = "Promoter-Action"
 _EVIDENCE = "Promoter-Evidence"
 _PARENT = "Promoter-Parent-Decision"
-
-_WORDS: dict[type[Action], str] = {
-    StartCanary: "start-canary",
-    SetWeight: "set-weight",
-    Promote: "promote",
-    Revert: "revert",
-    Withdraw: "withdraw",
-}
 
 _TRAILER = re.compile(r"([A-Za-z0-9-]+): *(.*)", re.ASCII)
 
@@ -132,7 +124,7 @@ def _body(decision: Decision) -> str:
 
 def _trailers(decision: Decision) -> Iterator[str]:
     yield f"{_MODEL}: {decision.served}"
-    yield f"{_ACTION}: {_WORDS[type(decision.action)]}"
+    yield f"{_ACTION}: {ACTION_NAMES[type(decision.action)]}"
     if decision.action.evidence is not None:
         yield f"{_EVIDENCE}: {evidence_json(decision.action.evidence)}"
     if decision.parent is not None:
@@ -144,7 +136,7 @@ def _records(group: list[tuple[str, str]]) -> Iterator[DecisionRecord]:
     ours = [(key, value) for key, value in group if key in (_MODEL, _ACTION, _EVIDENCE, _PARENT)]
     said = dict(ours)
     action = said.get(_ACTION, "")
-    if len(said) != len(ours) or action not in _WORDS.values():
+    if len(said) != len(ours) or action not in ACTION_NAMES.values():
         return
     try:
         served = ServedModel.from_folder(f"{ENVIRONMENTS}/{said[_MODEL]}")

@@ -70,5 +70,12 @@ class Hold:
 
 Action = StartCanary | SetWeight | Promote | Revert | Withdraw | Hold
 
-# The actions that take traffic away from a canary. They never wait for a limit.
-WayBack = Revert | Withdraw
+# How trailers, logs and JSON spell them.
+ACTION_NAMES: dict[type[Action], str] = {
+    StartCanary: "start-canary",
+    SetWeight: "set-weight",
+    Promote: "promote",
+    Revert: "revert",
+    Withdraw: "withdraw",
+    Hold: "hold",
+}

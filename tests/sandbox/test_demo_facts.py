@@ -42,7 +42,7 @@ def test_half_a_line_is_left_for_the_next_look(tmp_path):
     path = tmp_path / "promoter.log"
     log = EventLog(path)
     assert log.look() == ()
-    whole, half = line(1, "rollout.held", reason="because"), line(2, "commit.pushed", revision="a" * 40)
+    whole, half = line(1, "rollout.hold", reason="because"), line(2, "commit.pushed", revision="a" * 40)
     path.write_text(whole + "\n" + half[:20])
     assert [event.reason for event in log.look()] == ["because"]
     path.write_text(whole + "\n" + half + "\n")
@@ -51,11 +51,11 @@ def test_half_a_line_is_left_for_the_next_look(tmp_path):
 
 def test_a_push_belongs_to_the_verdict_before_it():
     events = tuple(parse_event(text) for text in (
-        line(1, "rollout.set_weight", reason="up"),
+        line(1, "rollout.set-weight", reason="up"),
         line(1.1, "pass.head_moved"),
-        line(2, "rollout.set_weight", reason="up"),
+        line(2, "rollout.set-weight", reason="up"),
         line(2.2, "commit.pushed", revision="a" * 40),
-        line(3, "rollout.held", reason="wait"),
+        line(3, "rollout.hold", reason="wait"),
         line(4, "commit.pushed", revision="b" * 40),
     ))  # fmt: skip
     assert [(entry.revision[0], entry.at - BEGIN) for entry in decisions(events)] == [("a", 2.0)]
@@ -121,7 +121,7 @@ def test_status_says_why_half_an_upload_is_no_version():
 
 def test_a_standing_tells_what_is_known_now():
     character = characters(every=False)[1]
-    held = parse_event(line(26, "rollout.held", reason="more evidence", canary=3, log_odds=1.5, upper_bound=0.3))
+    held = parse_event(line(26, "rollout.hold", reason="more evidence", canary=3, log_odds=1.5, upper_bound=0.3))
     seen = standing(character, [*EVENTS, held], COMMITS[8], [second(25, v2=(70, 1), v3=(7, 2))], 6.0)
     assert (seen.weight, seen.log_odds, seen.upper_bound) == (10, 1.5, 0.3)
     assert (seen.failed_on_canary, seen.failed_elsewhere, seen.says) == (2, 1, "more evidence")

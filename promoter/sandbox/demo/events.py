@@ -13,7 +13,7 @@ from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName
 
 _ROLLOUT = "rollout."
-_HELD = "rollout.held"
+_HELD = "rollout.hold"
 _PUSHED = "commit.pushed"
 
 

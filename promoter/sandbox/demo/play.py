@@ -132,7 +132,7 @@ class Play:
         steps = [
             event.reason
             for event in self._events.look()
-            if event.name == "rollout.set_weight" and event.canary == version
+            if event.name == "rollout.set-weight" and event.canary == version
         ]
         return steps[-1] if steps else self._last_word()
 

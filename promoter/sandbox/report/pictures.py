@@ -201,8 +201,9 @@ def _as_element(svg: str, alternative: str, name: str) -> str:
     """The bare element: it scales with the page, has a title, and no ids that another picture has too."""
     element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     element = re.sub(r'<g id="[^"]*"', "<g", element)
-    # The page's letters: only weight and size are kept of `font: bold 9px 'DejaVu Sans', …`.
+    # The letters are the page's: of `font: bold 9px 'DejaVu Sans', …` only weight and size are kept.
     element = re.sub(r"font: (?:(\w+) )?([\d.]+px) [^;\"]*", _letters, element)
+    element = re.sub(r" font-family: [^;\"]*;?", "", element)
     for colour, role in _ROLES.items():
         element = element.replace(colour, f"var(--{role})")
     box = re.search(r'viewBox="[^"]*"', element)

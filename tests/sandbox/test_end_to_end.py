@@ -1,0 +1,57 @@
+"""The whole loop: versions appear in the store, and end promoted or reverted, by commits.
+
+The tests follow each other in one sandbox, as versions do in a store.
+"""
+
+import random
+import time
+
+import pytest
+
+from promoter.domain.version import ModelVersion
+from promoter.sandbox.demo.cast import faulty_versions
+from promoter.sandbox.demo.summary import sending_rate, transition_failures
+from promoter.sandbox.parts import PROMOTER
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
+
+
+def test_a_good_version_is_promoted_although_the_promoter_is_killed_at_random_moments(watch):
+    moments = random.Random(20)
+    watch.drop(2)
+    for _ in range(4):
+        time.sleep(moments.uniform(1, 9))
+        watch.sandbox.kill(PROMOTER)
+        watch.sandbox.start(PROMOTER)
+    watch.until_promoted(2, patience=150)
+    said = watch.said(2)
+    assert said[0] == "canary 2 starts at 0 %"
+    assert said[-2:] == ["canary 2 at 100 %", "2 is stable"]
+    assert len(said) == len(set(said)), "no commit twice"
+    assert watch.release.rejected == ()
+
+
+@pytest.mark.parametrize(("number", "fewer_than"), [(3, 40), (6, 100)])
+def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch, number, fewer_than):
+    version = ModelVersion(number)
+    before = watch.release.stable
+    watch.drop(number)
+    watch.until_reverted(number, patience=120)
+    assert watch.release.stable == before
+    assert watch.said(number)[-2:] == [f"canary {number} reverted", f"canary {number} removed"]
+    assert "requests failed" in watch.release.rejection(version).reason
+    failed = sum(
+        count for second in watch.seconds for code, count in second.answered.get(version, {}).items() if code != "OK"
+    )
+    assert 0 < failed < fewer_than
+
+
+def test_a_version_that_was_rejected_is_not_offered_again(watch):
+    commits = watch.revisions
+    time.sleep(4)
+    assert watch.revisions == commits
+
+
+def test_no_request_failed_because_of_a_transition(watch):
+    assert transition_failures(watch.seconds, faulty_versions()) == 0
+    assert sending_rate(watch.seconds) > 50
