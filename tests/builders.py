@@ -88,6 +88,7 @@ def observation(**changes):
                 "release": release(),
                 "policy": policy(),
                 "changed": change(),
+                "weight_since": change().at,
                 "traits": ClusterTraits(),
                 "listing": Listing((stored(42),)),
                 "application": application([deployment(42, ready=2)], {42: 100}),

@@ -7,24 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from promoter.decisions.calibration import calibrate
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
-from promoter.decisions.evidence import latency_bounds
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
+from promoter.domain.calibration import Calibration
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
-from promoter.domain.version import Listing, StoredVersion
+from promoter.domain.version import Listing, ModelVersion, StoredVersion
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Repository
 
 CHART = "charts/model-serving"
 
-# Latency bounds are chosen from what stable did in the hour before the rollout.
-_PROFILE_SPAN = timedelta(hours=1)
+# How the counts are weighed is chosen from what stable did in the hour before the rollout.
+_PAST = timedelta(hours=1)
 
 # Counters need a sample from before the first interval; this is more than any scrape interval.
 _LEAD = timedelta(minutes=2)
@@ -56,6 +57,7 @@ class Observer:
         self._read: dict[ServedModel, Observation] = {}
         self._listings: dict[str, tuple[datetime, Listing]] = {}
         self._newest: dict[ServedModel, datetime] = {}
+        self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}
 
     def read(self, served: ServedModel, head: Revision) -> Observation:
         """What Git says of a model at `head`. Raises InvalidInput where a file does not parse."""
@@ -71,7 +73,10 @@ class Observer:
         withheld = self._withheld(served, release, changed)
         environment = policy.candidates.upstream
         listing = self._upstream(served, head, environment) if environment else None
-        return Observation(served, head, release, policy, changed, self._traits, withheld=withheld, listing=listing)
+        since = self._weight_since(served, release, changed)
+        return Observation(
+            served, head, release, policy, changed, since, self._traits, withheld=withheld, listing=listing
+        )
 
     def ask(self, seen: Observation, now: datetime) -> Observation:
         """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
@@ -114,6 +119,18 @@ class Observer:
                 path, None, "the file is missing", "Add it; docs/reference/files.md shows what it holds"
             )
         return content
+
+    def _weight_since(self, served: ServedModel, release: Release, changed: Change) -> datetime:
+        """When the canary's weight became what it is: commits that changed only pods are passed over."""
+        while changed.before is not None:
+            try:
+                before = self._release(served, changed.before)
+            except InvalidInput:
+                break
+            if _weights(before) != _weights(release):
+                break
+            changed = self._ports.repository.last_change(changed.before, served.release_path)
+        return changed.at
 
     def _withheld(self, served: ServedModel, release: Release, changed: Change) -> Withheld | None:
         """What a person's last edit took out of service. A file that did not parse before says nothing."""
@@ -167,14 +184,31 @@ class Observer:
         return replace(seen, newest_sample=self._newest.get(seen.served))
 
     def _measure(self, seen: Observation, now: datetime) -> Observation:
-        metrics, canary, stable = self._ports.metrics, seen.release.canary, seen.release.stable
-        at = now - _SETTLE
-        if canary is None or stable is None:
-            return replace(seen, measurements=metrics.measurements(seen.served, at - _LEAD, at, ()))
-        profile = metrics.latency_profile(seen.served, stable.version, canary.since, _PROFILE_SPAN)
-        bounds = latency_bounds(profile, seen.policy.limits)
-        measured = metrics.measurements(seen.served, canary.since - _LEAD, at, bounds)
-        return replace(seen, latency_profile=profile, measurements=measured)
+        canary, at = seen.release.canary, now - _SETTLE
+        calibration = self._calibration(seen, canary.since if canary else now)
+        start = (canary.since if canary else at) - _LEAD
+        measured = self._ports.metrics.measurements(seen.served, start, at, calibration.bounds_us)
+        return replace(seen, calibration=calibration, measurements=measured)
+
+    def _calibration(self, seen: Observation, begin: datetime) -> Calibration:
+        """The choices for a rollout that begins, or began, at `begin`: the same for all its passes."""
+        stable = seen.release.stable
+        if stable is None:
+            raise AssertionError("only a stable version has a past to learn from")
+        key = (begin, stable.version, seen.policy)
+        known = self._calibrations.get(seen.served)
+        if known is not None and known[0] == key:
+            return known[1]
+        metrics, at = self._ports.metrics, begin - _SETTLE
+        profile = metrics.latency_profile(seen.served, stable.version, at, _PAST)
+        history = metrics.measurements(seen.served, at - _PAST, at, ())
+        calibration = calibrate(history, profile, seen.policy, stable.version, self._traits.scrape_interval)
+        self._calibrations[seen.served] = (key, calibration)
+        return calibration
+
+
+def _weights(release: Release) -> tuple[ModelVersion, int] | None:
+    return (release.canary.version, release.canary.weight) if release.canary else None
 
 
 def _answered(seen: Observation, ask: Callable[[], _Answer]) -> tuple[Observation, _Answer | None]:

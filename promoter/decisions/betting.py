@@ -15,6 +15,9 @@ from collections.abc import Iterable, Sequence
 # How many times worse the canary may be: one bet for each, mixed with equal weights.
 ALTERNATIVES = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 
+# How much of the score is staked on one toss of a coin.
+COIN_STAKES = (0.3, 0.6, 0.9)
+
 # Bad ratios that the hard ceiling bets on.
 BROKEN_RATIOS = (0.3, 0.5, 0.8, 0.98)
 
@@ -33,8 +36,17 @@ class EProcess:
         weight = 0.8 if self._intervals == 1 else 0.2 / (self._intervals * (self._intervals - 1))
         self._left = max(0.0, self._left - weight)
         start = math.log(weight)
-        scores = self._scores or [-math.inf] * len(logs)
-        self._scores = [_log_add(score, start) + factor for score, factor in zip(scores, logs, strict=True)]
+        if not self._scores:
+            self._scores = [start + factor for factor in logs]
+            return
+        for index, factor in enumerate(logs):
+            # log(exp(score) + weight), written out: this is the innermost line of every decision.
+            score = self._scores[index]
+            if score > start:
+                score += math.log1p(math.exp(start - score))
+            else:
+                score = start + math.log1p(math.exp(score - start))
+            self._scores[index] = score + factor
 
     @property
     def log(self) -> float:
@@ -56,6 +68,34 @@ def share_logs(bad_canary: int, canary: int, bad_stable: int, stable: int, kappa
         return (0.0,) * len(ALTERNATIVES)
     theta = kappa * canary / (kappa * canary + stable)
     return _linear_logs((bad_canary / bad) / theta, theta)
+
+
+def request_logs(bad_canary: int, canary: int, bad_stable: int, stable: int, kappa: float) -> tuple[float, ...]:
+    """Log factors of the request bet (likelihood ratio), one for each of ALTERNATIVES.
+
+    The null: requests fail independently, the canary's at most `kappa` times as often. It is the limit, for
+    rare errors, of the growth-optimal e-value for two-by-two tables (Turner, Ly, Grünwald 2024), and valid for any
+    independent requests, also with unequal probabilities.
+    """
+    if canary == 0 or stable == 0 or bad_canary + bad_stable == 0:
+        return (0.0,) * len(ALTERNATIVES)
+    theta = kappa * canary / (kappa * canary + stable)
+    logs = []
+    for rho in ALTERNATIVES:
+        reach = theta * (rho - 1)
+        stake = reach / (1 + reach)
+        logs.append(bad_canary * math.log1p(stake * (1 / theta - 1)) + bad_stable * math.log1p(-stake))
+    return tuple(logs)
+
+
+def coin_logs(worse: bool | None) -> tuple[float, ...]:  # noqa: FBT001 - the one outcome of a coin
+    """Log factors of a bet on a fair coin, one for each of COIN_STAKES: the null is a chance of at most 1/2 of `worse`.
+
+    None means that the coin was not tossed.
+    """
+    if worse is None:
+        return (0.0,) * len(COIN_STAKES)
+    return tuple(math.log1p(stake if worse else -stake) for stake in COIN_STAKES)
 
 
 def ceiling_logs(bad: int, requests: int, ceiling: float) -> tuple[float, ...]:

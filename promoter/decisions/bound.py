@@ -14,15 +14,14 @@ from promoter.domain.evidence import ArmCounts
 
 _GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
-# Without a measured dispersion of the stable pods, requests are taken to fail twice as bunched as
-# independent ones would.
-UNKNOWN_DISPERSION = 2.0
+
+_PRECISION = 1e-11
 
 
 class ExcessBound:
     """Gathers intervals; answers with the bound. `phi` is the dispersion, 1 for independent requests."""
 
-    def __init__(self, phi: float = UNKNOWN_DISPERSION) -> None:
+    def __init__(self, phi: float) -> None:
         self._phi = phi
         self._logs = [0.0] * len(_GRID)
         self._requests = 0.0
@@ -40,17 +39,35 @@ class ExcessBound:
             theirs = bad_stable * math.log1p(canary / stable * (1 - a))
             self._logs[index] += (ours + theirs) / self._phi
 
+    @property
+    def informed(self) -> bool:
+        """Whether any interval had something to say."""
+        return self._requests > 0
+
     def value(self, beta: float) -> float:
         """The smallest excess in [0, 1] that is refuted with confidence 1 - beta; 1 where none is."""
         threshold = -math.log(beta)
-        if self._score(1.0) < threshold:
-            return 1.0
         low, high = 0.0, 1.0
-        if self._score(low) >= threshold:
+        below, above = self._score(low) - threshold, self._score(high) - threshold
+        if above < 0:
+            return 1.0
+        if below >= 0:
             return 0.0
-        while high - low > 1e-12:
-            middle = (low + high) / 2
-            low, high = (low, middle) if self._score(middle) >= threshold else (middle, high)
+        # Rising in the excess: regula falsi with Illinois' halving of an end that stays, and plain bisection while
+        # the upper end is infinite.
+        moved = 0
+        while high - low > _PRECISION:
+            middle = (low + high) / 2 if math.isinf(above) else low - below * (high - low) / (above - below)
+            middle = min(max(middle, low + _PRECISION / 4), high - _PRECISION / 4)
+            found = self._score(middle) - threshold
+            if found >= 0:
+                high, above = middle, found
+                below = below / 2 if moved > 0 else below
+                moved = 1
+            else:
+                low, below = middle, found
+                above = above / 2 if moved < 0 else above
+                moved = -1
         return high
 
     def requests_until(self, margin: float, beta: float, *, ratio: float, share: float) -> int | None:

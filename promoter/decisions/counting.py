@@ -78,18 +78,6 @@ def interval_counts(
     )
 
 
-def total(arms: Iterable[ArmCounts]) -> ArmCounts:
-    """The sum of counts over intervals."""
-    requests = bad = faults = 0
-    slow: list[int] = []
-    for arm in arms:
-        requests += arm.requests
-        bad += arm.bad
-        faults += arm.faults
-        slow = [sum(pair) for pair in zip(slow, arm.slow, strict=True)] if slow else list(arm.slow)
-    return ArmCounts(requests, bad, faults, tuple(slow))
-
-
 def seen_until(targets: Iterable[TargetSeries], version: ModelVersion, pods: frozenset[str]) -> float | None:
     """Until when every one of `pods` was scraped (any pod of `version`, where none is named); None for never."""
     newest: dict[str, float] = {}
@@ -101,6 +89,28 @@ def seen_until(targets: Iterable[TargetSeries], version: ModelVersion, pods: fro
     if not newest or not pods <= newest.keys():
         return None
     return min(newest.values()) if pods else max(newest.values())
+
+
+def pod_blocks(
+    seen: Measurements, version: ModelVersion, seconds: int, scrape_interval: timedelta
+) -> list[list[tuple[int, int]]]:
+    """(bad, requests) of each pod of `version`, for each whole block of `seconds` on the wall clock."""
+    births = _Births(seen, scrape_interval)
+    blocks: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+    for series in seen.requests:
+        if series.version != version:
+            continue
+        born = births.at_zero(series.pod, series.points)
+        for at, growth in increments(series.points, born_at_zero=born):
+            pod = blocks[math.ceil(at / seconds)][series.pod]
+            pod[0] += growth if series.status != "OK" else 0.0
+            pod[1] += growth
+    last = math.floor(seen.at / seconds)
+    return [
+        [(round(bad), round(requests)) for bad, requests in blocks[number].values()]
+        for number in sorted(blocks)
+        if number <= last
+    ]
 
 
 def request_rate(seen: Measurements, scrape_interval: timedelta) -> float:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from promoter.decisions import ramp
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.split import is_another_split
 from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Hold, Promote, SetWeight
 from promoter.domain.duration import format_duration
@@ -27,6 +28,13 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     if trial.evidence is not None and trial.evidence.log_odds >= math.log(HOLD_AT_ODDS):
         odds = math.exp(min(trial.evidence.log_odds, 50))
         return trial.hold(f"a sign of harm, not yet a proof: odds {odds:.3g} to 1 against {trial.canary.version}")
+    split = trial.evidence.split if trial.evidence else None
+    if split is not None and is_another_split(split):
+        return trial.hold(
+            f"{trial.canary.version} should get {percent(split.asked)} of the requests and gets "
+            f"{percent(split.measured)}: the route does not do what it was told",
+            alarm=True,
+        )
     if trial.deployment is None or trial.deployment.ready < trial.canary.replicas:
         ready = trial.deployment.ready if trial.deployment else 0
         return trial.hold(f"{ready} of {trial.canary.replicas} pods of {trial.canary.version} are Ready")
@@ -70,7 +78,7 @@ def _next_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
     if evidence.upper_bound <= policy.evidence.margin:
         left = policy.soak - trial.soaked_for(now)
         return trial.hold(f"proven enough; the soak has {format_duration(left)} to go")
-    return trial.hold(_lacking(trial, evidence))
+    return trial.hold(_lacking(trial, evidence, now))
 
 
 def _everything(trial: Trial, evidence: Evidence) -> Action:
@@ -83,7 +91,7 @@ def _everything(trial: Trial, evidence: Evidence) -> Action:
 
 
 def _end_of_guard(trial: Trial, now: datetime) -> Action:
-    left = trial.seen.changed.at + trial.seen.policy.guard - now
+    left = trial.seen.weight_since + trial.seen.policy.guard - now
     if left.total_seconds() > 0:
         return trial.hold(f"all requests go to {trial.canary.version}; the guard has {format_duration(left)} to go")
     reason = f"{trial.canary.version} has carried all requests for {format_duration(trial.seen.policy.guard)}"
@@ -100,7 +108,7 @@ def _no_harm(evidence: Evidence) -> str:
     return f"No sign of harm; the excess error ratio is below {percent(evidence.upper_bound)}"
 
 
-def _lacking(trial: Trial, evidence: Evidence) -> str:
+def _lacking(trial: Trial, evidence: Evidence, now: datetime) -> str:
     """What the next step waits for, with the number of requests where it can be told."""
     margin, beta = trial.seen.policy.evidence.margin, trial.seen.policy.evidence.false_promote
     known = f"the excess error ratio is below {percent(evidence.upper_bound)}, and the margin is {percent(margin)}"
@@ -108,7 +116,11 @@ def _lacking(trial: Trial, evidence: Evidence) -> str:
     if trial.bound is None or not requests:
         return f"no requests yet: {known}"
     ratio = (evidence.canary.bad + evidence.stable.bad) / requests
-    more = trial.bound.requests_until(margin, beta, ratio=ratio, share=trial.canary.weight / 100)
+    more = trial.bound.requests_until(margin, beta / 2, ratio=ratio, share=trial.canary.weight / 100)
     if more is None:
         return f"not enough evidence, and none to be had at this error ratio: {known}"
-    return f"not enough evidence: {known}; about {grouped(more)} more requests to {trial.canary.version} would do"
+    lacking = f"not enough evidence: {known}; about {grouped(more)} more requests to {trial.canary.version} would do"
+    spent = now - trial.seen.weight_since
+    if spent > trial.seen.policy.max_step:
+        lacking += f". That has taken {format_duration(spent)} at this weight: widen the margin or raise max_weight"
+    return lacking

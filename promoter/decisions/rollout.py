@@ -23,7 +23,11 @@ def decide(seen: Observation, now: datetime) -> Action:
         return first_version(seen)
     if release.canary is None:
         return next_candidate(seen, release.stable, now)
-    trial = Trial.of(seen, release.stable, release.canary)
+    return judge(Trial.of(seen, release.stable, release.canary), now)
+
+
+def judge(trial: Trial, now: datetime) -> Action:
+    """The action for a rollout under way."""
     return (
         end_of_revert(trial, now)
         or harm(trial)

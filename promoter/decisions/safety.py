@@ -40,7 +40,7 @@ def harm(trial: Trial) -> Action | None:
     if evidence is None:
         return None
     proof = -math.log(trial.seen.policy.evidence.false_revert)
-    if evidence.log_odds < proof or excess(evidence) < MIN_EXCESS:
+    if evidence.log_odds < proof or not _shows_in_plain_counts(evidence):
         return _black_hole(trial, evidence)
     if evidence.stable_breaks_ceiling and not _worse_than_stable(evidence, proof):
         return trial.hold("the canary breaks a ceiling, and so does stable: the fault is elsewhere", alarm=True)
@@ -84,24 +84,46 @@ def blindness(trial: Trial, now: datetime) -> Action | None:
     return trial.hold(reason)
 
 
+def _shows_in_plain_counts(evidence: Evidence) -> bool:
+    """The excess of a ratio, or means that are higher more often than not where it is latency that speaks."""
+    if excess(evidence) >= MIN_EXCESS:
+        return True
+    return _loudest(evidence) == "latency" and 2 * evidence.slower_intervals > evidence.compared_intervals
+
+
+def _loudest(evidence: Evidence) -> str:
+    return max(evidence.log_e, key=lambda name: evidence.log_e[name])
+
+
 def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
     """Whether the comparisons with stable alone, without the ceilings, prove harm."""
-    return max(evidence.log_e.get("errors", 0.0), evidence.log_e.get("latency", 0.0)) >= proof
+    return max(evidence.log_e.get(name, 0.0) for name in ("errors", "proxy", "latency")) >= proof
 
 
 def _verdict(evidence: Evidence) -> str:
     """What the loudest of the e-processes saw, in percent of requests."""
+    loudest = _loudest(evidence)
     canary, stable = evidence.canary, evidence.stable
-    loudest = max(evidence.log_e, key=lambda name: evidence.log_e[name])
-    if loudest != "latency":
-        return (
-            f"{percent(canary.bad, canary.requests)} of requests failed "
-            f"against {percent(stable.bad, stable.requests)} on stable"
-        )
+    if loudest == "latency":
+        return _slowness(evidence)
+    if loudest == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
+        canary, stable = evidence.proxy_canary, evidence.proxy_stable
+    told = " as the proxy sees it" if loudest == "proxy" else ""
+    return (
+        f"{percent(canary.bad, canary.requests)} of requests failed "
+        f"against {percent(stable.bad, stable.requests)} on stable{told}"
+    )
+
+
+def _slowness(evidence: Evidence) -> str:
+    """The bound at which the two are furthest apart; without one it is the mean that spoke."""
+    canary, stable = evidence.canary, evidence.stable
     gaps = [
         ours / max(1, canary.requests) - theirs / max(1, stable.requests)
         for ours, theirs in zip(canary.slow, stable.slow, strict=True)
     ]
+    if not gaps or max(gaps) < MIN_EXCESS:
+        return "its requests take longer on average than stable's, interval after interval"
     widest = gaps.index(max(gaps))
     return (
         f"{percent(canary.slow[widest], canary.requests)} of requests took longer than "
@@ -117,9 +139,7 @@ def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:
         return None
     if application.route.get(canary.version) != canary.weight:
         return None
-    settled = (trial.seen.changed.at + trial.seen.traits.reaction_time).timestamp()
-    length = trial.seen.policy.evidence.interval.total_seconds()
-    last = [counts for counts in trial.intervals[-2:] if counts.end - length >= settled]
+    last = trial.last_intervals(2, trial.seen.weight_since + trial.seen.traits.reaction_time)
     if len(last) < 2 or any(counts.canary.requests for counts in last):
         return None
     expected = sum(counts.stable.requests for counts in last) * canary.weight / max(1, 100 - canary.weight)

@@ -6,6 +6,8 @@ docs/reference/files.md describes every key. What a policy means for a rollout i
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
+from typing import TypeVar
 
 from promoter.documents.yaml_schema import (
     Table,
@@ -21,9 +23,11 @@ from promoter.documents.yaml_schema import (
 )
 from promoter.documents.yaml_text import Items, Value, parse
 from promoter.domain.names import checked_name
-from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
+from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy, Source
 from promoter.domain.store_address import StoreAddress
 from promoter.errors import InvalidInput
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
 
 _SCHEMES = ("file", "gs", "s3")
 _NOT_YET = "which this version of the promoter cannot do yet"
@@ -33,7 +37,19 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
     """The policy that a policy.yaml states. `where` names the file in errors; raises InvalidDocument."""
     table = Table(
         parse(content, where),
-        ("candidates", "evidence", "limits", "ramp", "soak", "guard", "max_blind", "approval", "windows", "paused"),
+        (
+            "candidates",
+            "evidence",
+            "limits",
+            "ramp",
+            "soak",
+            "guard",
+            "max_blind",
+            "max_step",
+            "approval",
+            "windows",
+            "paused",
+        ),
     )
     candidates = table.required("candidates", _read_candidates)
     absent = RolloutPolicy(candidates)
@@ -47,6 +63,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         soak=table.optional("soak", duration(), absent.soak),
         guard=table.optional("guard", duration(), absent.guard),
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
+        max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
         paused=table.optional("paused", boolean, absent.paused),
     )
 
@@ -69,14 +86,33 @@ def _checked_store(address: str) -> str:
 
 
 def _read_evidence(value: Value) -> EvidencePolicy:
-    table = Table(value, ("false_revert", "false_promote", "margin", "interval"))
+    table = Table(value, ("false_revert", "false_promote", "margin", "interval", "bet", "kappa", "source"))
     absent = EvidencePolicy()
     return EvidencePolicy(
         false_revert=table.optional("false_revert", number(above=0, at_most=0.5), absent.false_revert),
         false_promote=table.optional("false_promote", number(above=0, at_most=0.5), absent.false_promote),
         margin=table.optional("margin", number(above=0, below=1), absent.margin),
         interval=table.optional("interval", duration(timedelta(seconds=1), timedelta(minutes=5)), absent.interval),
+        bet=table.optional("bet", converted(text, lambda word: _choice(Bet, word)), absent.bet),
+        kappa=table.optional("kappa", converted(number(above=0, at_most=10), _checked_kappa), absent.kappa),
+        source=table.optional("source", converted(text, lambda word: _choice(Source, word)), absent.source),
     )
+
+
+def _checked_kappa(kappa: float) -> float:
+    if kappa < 1:
+        raise InvalidInput(
+            f"a kappa of {kappa:g} would call a canary harmful that is better than stable; use 1 or more"
+        )
+    return kappa
+
+
+def _choice(kind: type[_Kind], word: str) -> _Kind:
+    try:
+        return kind(word)
+    except ValueError as error:
+        words = [member.value for member in kind]
+        raise InvalidInput(f"{word[:40]!r} is none of {', '.join(words)}") from error
 
 
 def _read_limits(value: Value) -> Limits:

@@ -1,5 +1,7 @@
 """Prometheus' answers as values: raw counters per pod, and shares of requests by bucket.
 
+What proxies count is `promoter.documents.proxy_answers`' part.
+
 An answer that cannot be trusted is no answer: a series without the labels that the scrape configuration
 puts on every pod, or two series for one thing, raise MetricsUnavailable. Fetching is
 `promoter.adapters.prometheus`' part, and judging nobody's here.
@@ -13,7 +15,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from promoter.documents.one_line import one_line
-from promoter.domain.measurements import LatencyProfile, LatencySeries, Points, RequestSeries, TargetSeries
+from promoter.documents.promql import LATENCY_COUNT, LATENCY_SUM
+from promoter.domain.measurements import (
+    LatencyProfile,
+    LatencySeries,
+    LatencyTotals,
+    Points,
+    RequestSeries,
+    TargetSeries,
+)
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName, MetricsUnavailable
 
@@ -47,7 +57,7 @@ def parse_vector(result: object, at: float) -> tuple[Series, ...]:
 def request_series(series: Iterable[Series]) -> tuple[RequestSeries, ...]:
     """The request counters of each pod by status."""
     return tuple(
-        RequestSeries(pod, _version(version), status, points)
+        RequestSeries(pod, version_named(version), status, points)
         for (pod, version, status), points in _by_identity(series, "pod", "model_version", "status").items()
     )
 
@@ -58,7 +68,7 @@ def latency_series(series: Iterable[Series], bounds_us: Sequence[float]) -> tupl
     Raises MetricsUnavailable where a histogram has some of the bounds and lacks others.
     """
     found = [
-        LatencySeries(pod, _version(version), api, entrypoint, bound, points)
+        LatencySeries(pod, version_named(version), api, entrypoint, bound, points)
         for (pod, version, api, entrypoint, le), points in _by_identity(
             series, "pod", "model_version", "API", "entrypoint", "le"
         ).items()
@@ -75,10 +85,26 @@ def latency_series(series: Iterable[Series], bounds_us: Sequence[float]) -> tupl
     return tuple(found)
 
 
+def latency_totals(series: Iterable[Series]) -> tuple[LatencyTotals, ...]:
+    """Sum and count of each pod's latency histograms; a histogram of which one is not kept has no mean, and is left out."""
+    found = {
+        (pod, version, api, entrypoint, name): points
+        for (pod, version, api, entrypoint, name), points in _by_identity(
+            series, "pod", "model_version", "API", "entrypoint", "__name__"
+        ).items()
+    }
+    return tuple(
+        LatencyTotals(pod, version_named(version), api, entrypoint, sums, counts)
+        for (pod, version, api, entrypoint, name), sums in found.items()
+        if name == LATENCY_SUM
+        and (counts := found.get((pod, version, api, entrypoint, LATENCY_COUNT))) is not None
+    )
+
+
 def target_series(series: Iterable[Series]) -> tuple[TargetSeries, ...]:
     """`up` of each pod."""
     return tuple(
-        TargetSeries(pod, _version(version), points)
+        TargetSeries(pod, version_named(version), points)
         for (pod, version), points in _by_identity(series, "pod", "model_version").items()
     )
 
@@ -91,7 +117,7 @@ def latency_profile(buckets: Iterable[Series], requests: Iterable[Series]) -> La
     total = sum(value for one in requests for _, value in one.points)
     if total <= 0:
         return LatencyProfile()
-    shares = {_bound(_label(one, "le")): 1 - value / total for one in buckets for _, value in one.points}
+    shares = {_bound(label(one, "le")): 1 - value / total for one in buckets for _, value in one.points}
     return LatencyProfile(
         tuple((bound, min(1.0, max(0.0, share))) for bound, share in sorted(shares.items()) if math.isfinite(bound))
     )
@@ -124,11 +150,11 @@ def _by_identity(series: Iterable[Series], *labels: str) -> Mapping[tuple[str, .
     """The points of each combination of `labels`, in the order of the combinations."""
     found: dict[tuple[str, ...], list[Series]] = {}
     for one in series:
-        found.setdefault(tuple(_label(one, name) for name in labels), []).append(one)
-    return {identity: _joined(parts) for identity, parts in sorted(found.items())}
+        found.setdefault(tuple(label(one, name) for name in labels), []).append(one)
+    return {identity: joined(parts) for identity, parts in sorted(found.items())}
 
 
-def _joined(parts: Sequence[Series]) -> Points:
+def joined(parts: Sequence[Series]) -> Points:
     """One series out of several that follow each other, as when a pod comes back with another address."""
     ordered = sorted(parts, key=lambda part: part.points)
     for earlier, later in pairwise(ordered):
@@ -140,7 +166,8 @@ def _joined(parts: Sequence[Series]) -> Points:
     return tuple(point for part in ordered for point in part.points)
 
 
-def _label(series: Series, name: str) -> str:
+def label(series: Series, name: str) -> str:
+    """A label that must be there; raises MetricsUnavailable."""
     value = series.labels.get(name)
     if not isinstance(value, str) or not value:
         raise MetricsUnavailable(
@@ -150,11 +177,12 @@ def _label(series: Series, name: str) -> str:
     return value
 
 
-def _version(text: str) -> ModelVersion:
+def version_named(text: str) -> ModelVersion:
+    """The version that a label names; raises MetricsUnavailable."""
     try:
         return ModelVersion.from_name(text)
     except InvalidName as error:
-        raise MetricsUnavailable(f"the label model_version of a series: {error}") from error
+        raise MetricsUnavailable(f"a label of a series: {error}") from error
 
 
 def _is_bound(le: str, bound_us: float) -> bool:

@@ -15,6 +15,12 @@ from promoter.errors import InvalidInput
 
 REQUESTS = ":tensorflow:serving:request_count"
 LATENCY_BUCKETS = ":tensorflow:serving:request_latency_bucket"
+LATENCY_SUM = ":tensorflow:serving:request_latency_sum"
+LATENCY_COUNT = ":tensorflow:serving:request_latency_count"
+ENVOY_CODES = "envoy_cluster_upstream_rq"
+ENVOY_STATUS = "envoy_cluster_grpc_"
+ENVOY_ALWAYS = "envoy_cluster_upstream_rq_total"
+ISTIO_REQUESTS = "istio_requests_total"
 TARGETS = "up"
 
 # gRPC says Predict, REST says predict, and a REST GET (a probe, say) leaves the label empty.
@@ -56,6 +62,38 @@ def latency(served: ServedModel, seconds: int, bounds_us: Iterable[float]) -> st
     return _samples(LATENCY_BUCKETS, [*_inference_of(served), _bounds(bounds_us)], seconds)
 
 
+def latency_totals(served: ServedModel, seconds: int) -> str:
+    """Raw samples of the sum and the count of every pod's latency histograms, inference requests only."""
+    return _samples("", [_named(LATENCY_SUM, LATENCY_COUNT), *_inference_of(served)], seconds)
+
+
+def envoy_requests(served: ServedModel, seconds: int) -> str:
+    """Raw samples of what Envoys count by cluster: gRPC statuses, HTTP codes, and a counter that is always there.
+
+    Clusters bear the name `<namespace>_<service>_<port>`. An informational answer (1xx) comes before the real one.
+    """
+    chosen = [
+        _named(f"{ENVOY_STATUS}[0-9]+", ENVOY_CODES, ENVOY_ALWAYS),
+        matcher("envoy_cluster_name", "=~", f"{served.environment}_{_services_of(served)}_(8500|8501)"),
+        matcher("envoy_response_code", "!~", "1.."),
+    ]
+    return _samples("", chosen, seconds)
+
+
+def istio_requests(served: ServedModel, seconds: int) -> str:
+    """Raw samples of what callers' sidecars and gateways count by Service.
+
+    By the Service, which Istio knows before it chooses a pod: the labels of the workload are "unknown" on a request
+    that reached none. By the source: a server's own sidecar misses what never arrived.
+    """
+    chosen = [
+        matcher("reporter", "=", "source"),
+        matcher("destination_service_namespace", "=", served.environment),
+        matcher("destination_service_name", "=~", _services_of(served)),
+    ]
+    return _samples(ISTIO_REQUESTS, chosen, seconds)
+
+
 def up(served: ServedModel, seconds: int) -> str:
     """Raw samples of `up` of every pod over the last `seconds`."""
     return _samples(TARGETS, _pods_of(served), seconds)
@@ -84,6 +122,15 @@ def _requests_of(served: ServedModel) -> list[str]:
 
 def _inference_of(served: ServedModel) -> list[str]:
     return [*_requests_of(served), matcher("API", "=~", _INFERENCE)]
+
+
+def _services_of(served: ServedModel) -> str:
+    """The Services of every version, as a regular expression. A model's name has nothing to escape in it."""
+    return f"{served.model}-v[1-9][0-9]*"
+
+
+def _named(*metrics: str) -> str:
+    return matcher("__name__", "=~", "|".join(metrics))
 
 
 def _bounds(bounds_us: Iterable[float]) -> str:

@@ -1,13 +1,22 @@
-"""Raw counters as Prometheus holds them: per pod, nothing judged and nothing differenced."""
+"""Raw counters as Prometheus holds them: per pod or proxy, nothing judged and nothing differenced."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from promoter.domain.version import ModelVersion
 
 # (time in seconds since the epoch, value), in rising order of time.
 Points = tuple[tuple[float, float], ...]
+
+
+class ProxyMetrics(StrEnum):
+    """Whose counters of the requests between callers and model servers Prometheus holds."""
+
+    NONE = "none"
+    ENVOY = "envoy"
+    ISTIO = "istio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,43 @@ class LatencySeries:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyTotals:
+    """`_sum` and `_count` of one histogram of `:tensorflow:serving:request_latency`: successful requests only.
+
+    sums_us: total latency in microseconds, as printed with six significant digits. counts: how many requests.
+    """
+
+    pod: str
+    version: ModelVersion
+    api: str
+    entrypoint: str
+    sums_us: Points
+    counts: Points
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySeries:
+    """Requests for one version that ended with one code, as one proxy counted them; several series may be alike.
+
+    source: the proxy's pod, or its address where it has none. code: "OK"; a gRPC status by its name; or an
+    HTTP status by its number, 0 where the caller left before there was one.
+    """
+
+    source: str
+    version: ModelVersion
+    code: str
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyScrapes:
+    """When one proxy that has counted requests for the model was scraped: seconds since the epoch, rising."""
+
+    source: str
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TargetSeries:
     """`up` of one pod: 1 where a scrape succeeded, 0 where it failed."""
 
@@ -48,7 +94,8 @@ class TargetSeries:
 class Measurements:
     """Everything one evaluation instant of Prometheus said about one model in one environment.
 
-    start, at: the window, in seconds since the epoch; `at` is the instant of evaluation.
+    start, at: the window, in seconds since the epoch; `at` is the instant of evaluation. proxy, proxies: empty
+    where no proxy's counters are read, or none has counted a request for this model.
     """
 
     start: float
@@ -56,6 +103,9 @@ class Measurements:
     requests: tuple[RequestSeries, ...] = ()
     latency: tuple[LatencySeries, ...] = ()
     targets: tuple[TargetSeries, ...] = ()
+    latency_totals: tuple[LatencyTotals, ...] = ()
+    proxy: tuple[ProxySeries, ...] = ()
+    proxies: tuple[ProxyScrapes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

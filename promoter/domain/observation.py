@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from promoter.domain.application import Application
-from promoter.domain.measurements import LatencyProfile, Measurements
+from promoter.domain.calibration import Calibration
+from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
@@ -46,12 +47,14 @@ class Withheld:
 class Observation:
     """One model, as one pass saw it.
 
-    changed: the last commit that changed release.yaml.
+    changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
+    it is.
     withheld: what a person took away in that commit, None where nobody did.
     listing: the candidates' source, None where it did not answer.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
-    latency_profile: stable's latency in the hour before the rollout; goes with measurements.
+    calibration: what was chosen from stable's hour before the rollout (before now, where there is no
+    canary yet); goes with measurements.
     newest_sample: until when all Ready pods of every live version were scraped, as far as this
     process ever saw; None where it never did.
     problems: a sentence for each peer that did not answer.
@@ -62,12 +65,13 @@ class Observation:
     release: Release
     policy: RolloutPolicy
     changed: Change
+    weight_since: datetime
     traits: ClusterTraits
     withheld: Withheld | None = None
     listing: Listing | None = None
     application: Application | None = None
     lineage: Lineage | None = None
     measurements: Measurements | None = None
-    latency_profile: LatencyProfile = field(default_factory=LatencyProfile)
+    calibration: Calibration | None = None
     newest_sample: datetime | None = None
     problems: tuple[str, ...] = ()

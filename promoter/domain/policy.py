@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+
+
+class Bet(StrEnum):
+    """What the error counts of one interval are bet on.
+
+    SHARE: the canary's share of the bad requests; holds under bursts and retries. REQUEST: each request on
+    its own; up to five times faster, and valid only where requests fail independently. AUTO: what stable's
+    own past allows.
+    """
+
+    AUTO = "auto"
+    SHARE = "share"
+    REQUEST = "request"
+
+
+class Source(StrEnum):
+    """Whose counters speak: the servers' own, those of the proxy before them, or both where both exist."""
+
+    BOTH = "both"
+    PROXY = "proxy"
+    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +43,19 @@ class EvidencePolicy:
     false_revert: allowed chance of reverting a good version, over one whole rollout (alpha).
     false_promote: allowed chance of promoting a version worse than the margin (beta).
     margin: excess error ratio that is tolerated (eps).
-    interval: length of one evidence interval, aligned to the wall clock.
+    interval: length of one evidence interval, aligned to the wall clock; None means 15 s for the share bet
+    and one scrape for the request bet.
+    bet, kappa: how it is bet, and how many times worse than stable is no harm; kappa None means from history.
+    source: whose counters speak.
     """
 
     false_revert: float = 0.01
     false_promote: float = 0.05
     margin: float = 0.005
-    interval: timedelta = timedelta(seconds=15)
+    interval: timedelta | None = None
+    bet: Bet = Bet.AUTO
+    kappa: float | None = None
+    source: Source = Source.BOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +85,10 @@ class RampPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RolloutPolicy:
-    """One model's policy in one environment."""
+    """One model's policy in one environment.
+
+    max_step: how long one weight may take to prove enough for the next; longer is said, and never succeeds by itself.
+    """
 
     candidates: CandidateSource
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
@@ -66,4 +97,5 @@ class RolloutPolicy:
     soak: timedelta = timedelta(minutes=5)
     guard: timedelta = timedelta(minutes=10)
     max_blind: timedelta = timedelta(seconds=60)
+    max_step: timedelta = timedelta(hours=1)
     paused: bool = False

@@ -31,7 +31,7 @@ def test_the_bound_reaches_the_known_values(intervals, phi, expected):
 
 
 def test_nothing_is_known_before_the_first_request():
-    assert ExcessBound().value(0.05) == 1.0
+    assert ExcessBound(1.0).value(0.05) == 1.0
     assert bound((0, 0, 5, 100), (0, 10, 0, 0)).value(0.05) == 1.0
 
 
