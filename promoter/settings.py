@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from promoter.domain.duration import format_duration, parse_duration
+from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.observation import ClusterTraits
 from promoter.errors import InvalidName, InvalidSettings
 
@@ -46,6 +47,7 @@ class Settings:
     argocd_url: str
     argocd_token_file: Path
     prometheus_url: str
+    proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
     pass_interval: timedelta
     listing_interval: timedelta
@@ -76,6 +78,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         argocd_url=read.url("ARGOCD_URL"),
         argocd_token_file=Path(read.text("ARGOCD_TOKEN_FILE")),
         prometheus_url=read.url("PROMETHEUS_URL"),
+        proxy_metrics=ProxyMetrics(read.choice("PROXY_METRICS", tuple(ProxyMetrics))),
         stores=read.words("STORES", ""),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
@@ -130,6 +133,7 @@ class _Reader:
         value = self.text(name, choices[0])
         if value not in choices:
             self.fault(name, f"is {value!r}; use {' or '.join(choices)}")
+            return choices[0]
         return value
 
     def path(self, name: str) -> Path | None:

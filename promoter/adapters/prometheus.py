@@ -11,7 +11,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,13 +31,22 @@ from promoter.documents.prometheus_answers import (
     Series,
     latency_profile,
     latency_series,
+    latency_totals,
     parse_matrix,
     parse_vector,
     request_series,
     target_series,
 )
+from promoter.documents.proxy_answers import envoy_series, istio_series, proxy_scrapes
 from promoter.domain.duration import format_duration
-from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements
+from promoter.domain.measurements import (
+    LatencyProfile,
+    LatencySeries,
+    Measurements,
+    ProxyMetrics,
+    ProxyScrapes,
+    ProxySeries,
+)
 from promoter.domain.names import ServedModel
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidSettings, MetricsUnavailable
@@ -76,17 +85,38 @@ class _Window:
         return self.last - self.first + 1
 
 
+@dataclass(frozen=True, slots=True)
+class _ProxyFamily:
+    """How the counters of one kind of proxy are asked for and read."""
+
+    query: Callable[[ServedModel, int], str]
+    series: Callable[[Iterable[Series]], tuple[ProxySeries, ...]]
+
+    def read(self, series: tuple[Series, ...]) -> tuple[tuple[ProxySeries, ...], tuple[ProxyScrapes, ...]]:
+        """The counters, and when the proxies that hold them were scraped."""
+        return self.series(series), proxy_scrapes(series)
+
+
+_PROXIES = {
+    ProxyMetrics.ENVOY: _ProxyFamily(promql.envoy_requests, envoy_series),
+    ProxyMetrics.ISTIO: _ProxyFamily(promql.istio_requests, istio_series),
+}
+
+
 class PrometheusMetrics:
     """`promoter.ports.Metrics` by a Prometheus server, or one that speaks its API.
 
     url: the server's root, with its path, and user and password where it has them. timeout: for connecting, for
-    each wait for bytes, and for one whole answer from its first byte; the server is told of it, too. Raises
-    InvalidSettings for a url that is none.
+    each wait for bytes, and for one whole answer from its first byte; the server is told of it, too. proxy: whose
+    counters of requests there are beside the model servers' own. Raises InvalidSettings for a url that is none.
 
     Times are cut to whole seconds, towards the past: the same pass asked twice asks for the same instant.
     """
 
-    def __init__(self, url: str, timeout: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(
+        self, url: str, timeout: timedelta = timedelta(seconds=10), proxy: ProxyMetrics = ProxyMetrics.NONE
+    ) -> None:
+        self._proxies = _PROXIES.get(proxy)
         self._server = _without_credentials(url)
         self._timeout = timeout
         self._matrices = self._connect(url, "matrix")
@@ -95,7 +125,7 @@ class PrometheusMetrics:
     def measurements(
         self, served: ServedModel, start: datetime, at: datetime, bounds_us: tuple[float, ...]
     ) -> Measurements:
-        """All samples from `start` to `at`, of the request counters, `up`, and the latency buckets at `bounds_us`.
+        """All samples from `start` to `at`, of request counters, `up`, latency totals, and buckets at `bounds_us`.
 
         Raises MetricsUnavailable where the answer is missing, partial, too large, or carries warnings.
         """
@@ -105,6 +135,7 @@ class PrometheusMetrics:
                 f"the clock is before the window of {served}: {at.isoformat()} and {start.isoformat()}"
             )
         window = _Window(first, last)
+        proxy, proxies = self._proxy(served, window)
         return Measurements(
             start=first,
             at=last,
@@ -113,6 +144,11 @@ class PrometheusMetrics:
                 "request counters", promql.request_count(served, window.seconds), window, request_series
             ),
             latency=self._latency(served, window, bounds_us),
+            latency_totals=self._family(
+                "latency totals", promql.latency_totals(served, window.seconds), window, latency_totals
+            ),
+            proxy=proxy,
+            proxies=proxies,
         )
 
     def latency_profile(
@@ -134,6 +170,12 @@ class PrometheusMetrics:
             return ()
         query = promql.latency(served, window.seconds, bounds_us)
         return self._family("latency buckets", query, window, lambda series: latency_series(series, bounds_us))
+
+    def _proxy(self, served: ServedModel, window: _Window) -> tuple[tuple[ProxySeries, ...], tuple[ProxyScrapes, ...]]:
+        if self._proxies is None:
+            return (), ()
+        query = self._proxies.query(served, window.seconds)
+        return self._family("proxies' counters", query, window, self._proxies.read)
 
     def _family(self, what: str, query: str, window: _Window, read: Callable[[tuple[Series, ...]], _Family]) -> _Family:
         with self._trusted(what):

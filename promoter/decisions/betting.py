@@ -88,7 +88,7 @@ def request_logs(bad_canary: int, canary: int, bad_stable: int, stable: int, kap
     return tuple(logs)
 
 
-def coin_logs(worse: bool | None) -> tuple[float, ...]:  # noqa: FBT001 - the one outcome of a coin
+def coin_logs(*, worse: bool | None) -> tuple[float, ...]:
     """Log factors of a bet on a fair coin, one for each of COIN_STAKES: the null is a chance of at most 1/2 of `worse`.
 
     None means that the coin was not tossed.

@@ -212,17 +212,18 @@ def _sources(source: Source) -> tuple[_Arms, ...]:
 class _Stream:
     """One e-process, and the bet that feeds it. `name`: the share of the evidence it belongs to.
 
-    A stream of the proxy's exists from the first interval in which the proxy counted.
+    It exists from the first interval in which there is something to bet on (`there`).
     """
 
-    def __init__(self, name: str, bet: _Bet, arms: _Arms = _server) -> None:
+    def __init__(self, name: str, bet: _Bet, there: Callable[[IntervalCounts], bool] | None = None) -> None:
         self.name = name
-        self.exists = arms is _server
+        self.exists = there is None
+        self._there = there
         self._bet = bet
         self._score = EProcess()
 
     def update(self, counts: IntervalCounts) -> None:
-        self.exists = self.exists or counts.proxy_canary is not None
+        self.exists = self.exists or (self._there is not None and self._there(counts))
         if self.exists:
             self._score.update(self._bet(counts))
 
@@ -231,14 +232,23 @@ class _Stream:
         return self._score.log
 
 
+def _proxied(counts: IntervalCounts) -> bool:
+    return counts.proxy_canary is not None
+
+
+def _mean_known(counts: IntervalCounts) -> bool:
+    return is_slower(counts) is not None
+
+
 def _streams(policy: RolloutPolicy, calibration: Calibration) -> list[_Stream]:
     """Every bet against the canary: on errors by each source, on slowness, against the ceilings."""
     streams = []
     for arms in _sources(policy.evidence.source):
-        streams.append(_Stream("errors" if arms is _server else "proxy", _errors(arms, calibration), arms))
-        streams += [_Stream(name, _of_canary(arms, bet), arms) for name, bet in _fault_ceilings(policy.limits)]
+        name, there = ("errors", None) if arms is _server else ("proxy", _proxied)
+        streams.append(_Stream(name, _errors(arms, calibration), there))
+        streams += [_Stream(name, _of_canary(arms, bet), there) for name, bet in _fault_ceilings(policy.limits)]
     streams += [_Stream("latency", _slower_than(index)) for index in range(len(calibration.bounds_us))]
-    streams.append(_Stream("latency", _slower_on_average))
+    streams.append(_Stream("latency", _slower_on_average, _mean_known))
     streams += [_Stream(name, _of_canary(_server, bet)) for name, bet in _slowness_ceilings(policy.limits, calibration)]
     return streams
 
@@ -246,7 +256,7 @@ def _streams(policy: RolloutPolicy, calibration: Calibration) -> list[_Stream]:
 def _steady(policy: RolloutPolicy, calibration: Calibration) -> list[_Stream]:
     """The ceilings on stable alone: one that it breaks as well says that the fault is elsewhere."""
     streams = [
-        _Stream(name, _of_stable(arms, bet), arms)
+        _Stream(name, _of_stable(arms, bet), None if arms is _server else _proxied)
         for arms in _sources(policy.evidence.source)
         for name, bet in _fault_ceilings(policy.limits)
     ]
@@ -275,7 +285,7 @@ def _slower_than(index: int) -> _Bet:
 
 def _slower_on_average(counts: IntervalCounts) -> Sequence[float]:
     """A narrow distribution may move inside one bucket: then only its mean tells."""
-    return coin_logs(is_slower(counts))
+    return coin_logs(worse=is_slower(counts))
 
 
 def _of_canary(arms: _Arms, bet: _ArmBet) -> _Bet:

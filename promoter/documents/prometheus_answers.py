@@ -86,18 +86,12 @@ def latency_series(series: Iterable[Series], bounds_us: Sequence[float]) -> tupl
 
 
 def latency_totals(series: Iterable[Series]) -> tuple[LatencyTotals, ...]:
-    """Sum and count of each pod's latency histograms; a histogram of which one is not kept has no mean, and is left out."""
-    found = {
-        (pod, version, api, entrypoint, name): points
-        for (pod, version, api, entrypoint, name), points in _by_identity(
-            series, "pod", "model_version", "API", "entrypoint", "__name__"
-        ).items()
-    }
+    """Sum and count of each pod's latency histograms. Where Prometheus keeps one of the two only, there is no mean."""
+    found = _by_identity(series, "__name__", "pod", "model_version", "API", "entrypoint")
     return tuple(
-        LatencyTotals(pod, version_named(version), api, entrypoint, sums, counts)
-        for (pod, version, api, entrypoint, name), sums in found.items()
-        if name == LATENCY_SUM
-        and (counts := found.get((pod, version, api, entrypoint, LATENCY_COUNT))) is not None
+        LatencyTotals(histogram[0], version_named(histogram[1]), *histogram[2:], sums, counts)
+        for (name, *histogram), sums in found.items()
+        if name == LATENCY_SUM and (counts := found.get((LATENCY_COUNT, *histogram))) is not None
     )
 
 

@@ -63,6 +63,7 @@ def promoter_settings(layout: Layout) -> dict[str, str]:
         "PROMOTER_ARGOCD_URL": layout.agent_url,
         "PROMOTER_ARGOCD_TOKEN_FILE": str(layout.token_file),
         "PROMOTER_PROMETHEUS_URL": layout.prometheus_url,
+        "PROMOTER_PROXY_METRICS": "envoy",
         "PROMOTER_STORES": layout.store_url,
         "PROMOTER_PASS_INTERVAL": "1s",
         "PROMOTER_LISTING_INTERVAL": "2s",

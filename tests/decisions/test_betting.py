@@ -13,8 +13,10 @@ from promoter.decisions.betting import (
     EProcess,
     broken_logs,
     ceiling_logs,
+    coin_logs,
     log_mean,
     log_weighted_mean,
+    request_logs,
     share_logs,
 )
 
@@ -24,6 +26,12 @@ SHARE_SCORES = {
     1.0: (0.769284525886889, 0.0382035725753667, 1.03122022098925, 1.03122022098925, 2.16917814939398),
     1.1: (0.724165618652283, -0.00138802471417033, 0.924023777013112, 0.924023777013112, 1.97612829049792),
     1.25: (0.664572273392634, -0.053496742039047, 0.785826228991223, 0.785826228991223, 1.72693251284895),
+}
+
+REQUEST_SCORES = {
+    1.0: (3.08701347451084, 1.32885959804717, 11.317054246719, 11.317054246719, 23.1016380552096),
+    1.1: (2.75676873683354, 1.06033065250394, 10.2827383041005, 10.2827383041005, 21.0814274396991),
+    1.25: (2.32929345454809, 0.721399198886454, 8.98445500562519, 8.98445500562519, 18.6510148549102),
 }
 
 counts = st.integers(min_value=0, max_value=10**12)
@@ -36,6 +44,46 @@ def test_the_share_bet_reaches_the_known_scores(kappa):
         score.update(share_logs(bad_canary, canary, bad_stable, stable, kappa))
         reached.append(score.log)
     assert reached == pytest.approx(SHARE_SCORES[kappa], abs=1e-12)
+
+
+@pytest.mark.parametrize("kappa", REQUEST_SCORES)
+def test_the_request_bet_reaches_the_known_scores(kappa):
+    score, reached = EProcess(), []
+    for bad_canary, canary, bad_stable, stable in INTERVALS:
+        score.update(request_logs(bad_canary, canary, bad_stable, stable, kappa))
+        reached.append(score.log)
+    assert reached == pytest.approx(REQUEST_SCORES[kappa], abs=1e-11)
+
+
+def test_one_request_bet_is_the_known_likelihood_ratio():
+    logs = request_logs(5, 750, 14, 14250, 1.0)
+    assert logs[ALTERNATIVES.index(3.0)] == pytest.approx(3.68216802705837612, abs=1e-12)
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(1.0, 2.0), st.booleans())
+def test_with_one_bad_request_the_two_bets_are_the_same(canary, stable, kappa, ours):
+    counts = (1, canary, 0, stable) if ours else (0, canary, 1, stable)
+    assert request_logs(*counts, kappa) == pytest.approx(share_logs(*counts, kappa), abs=1e-9)
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 10**5), st.integers(1, 10**5))
+def test_the_request_bet_is_never_above_the_share_bet_for_each_bad_request(ours, theirs, canary, stable):
+    share = share_logs(ours, canary, theirs, stable, 1.0)
+    for request, one in zip(request_logs(ours, canary, theirs, stable, 1.0), share, strict=True):
+        assert request <= (ours + theirs) * one + 1e-9 or (ours and theirs and request <= 1e-9)
+
+
+@given(st.integers(0, 30), st.integers(30, 400), st.integers(0, 30), st.integers(30, 400), st.integers(2, 5))
+def test_cutting_an_interval_in_equal_parts_leaves_the_request_bet_as_it_is(bad_c, canary, bad_s, stable, parts):
+    whole = request_logs(bad_c * parts, canary * parts, bad_s * parts, stable * parts, 1.1)
+    part = request_logs(bad_c, canary, bad_s, stable, 1.1)
+    assert whole == pytest.approx([parts * log for log in part], abs=1e-9)
+
+
+def test_a_coin_pays_what_was_staked_and_a_coin_not_tossed_pays_nothing():
+    assert [math.exp(log) for log in coin_logs(worse=True)] == pytest.approx([1.3, 1.6, 1.9])
+    assert [math.exp(log) for log in coin_logs(worse=False)] == pytest.approx([0.7, 0.4, 0.1])
+    assert coin_logs(worse=None) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("rho", "factor"), [(3.0, 290 / 209), (10.0, 1280 / 551)])

@@ -21,6 +21,7 @@ ROUTES = "models"
 
 _TYPE = "type.googleapis.com/envoy"
 _MANAGER = f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_GRPC_STATS = f"{_TYPE}.extensions.filters.http.grpc_stats.v3.FilterConfig"
 _ROUTER = f"{_TYPE}.extensions.filters.http.router.v3.Router"
 _HTTP_OPTIONS = f"{_TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
 _LARGEST = 2**32 - 1
@@ -44,13 +45,19 @@ def bootstrap(directory: Path, admin: tuple[str, int]) -> Json:
 
 
 def listener(directory: Path, listen: tuple[str, int]) -> Json:
-    """The one listener: HTTP/1.1 and HTTP/2 on one port, routed by host and path."""
+    """The one listener: HTTP/1.1 and HTTP/2 on one port, routed by host and path, gRPC statuses counted by cluster."""
     manager = {
         "@type": _MANAGER,
         "stat_prefix": "gateway",
         "codec_type": "AUTO",
         "rds": {"route_config_name": ROUTES, "config_source": _watched(directory / "rds.json")},
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.grpc_stats",
+                "typed_config": {"@type": _GRPC_STATS, "stats_for_all_methods": False},
+            },
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}},
+        ],
     }
     return {
         "@type": f"{_TYPE}.config.listener.v3.Listener",
