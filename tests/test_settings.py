@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from promoter.domain.measurements import ProxyMetrics
 from promoter.errors import InvalidSettings
 from promoter.settings import git_remote, settings
 
@@ -24,6 +25,11 @@ def test_what_is_required_is_enough():
     assert told.stores == ("gs://shop-models", "file:///models")
     assert told.pass_interval == timedelta(seconds=5)
     assert told.log_format == "json"
+    assert told.proxy_metrics is ProxyMetrics.NONE
+
+
+def test_a_proxy_is_named():
+    assert settings(ENVIRONMENT | {"PROMOTER_PROXY_METRICS": "istio"}).proxy_metrics is ProxyMetrics.ISTIO
 
 
 def test_nothing_set_names_everything_that_is_required():
@@ -38,6 +44,7 @@ def test_nothing_set_names_everything_that_is_required():
     [
         ({"PROMOTER_PASS_INTERVAL": "5"}, "PROMOTER_PASS_INTERVAL does not fit: '5' is not a duration"),
         ({"PROMOTER_PROMETHEUS_URL": "prometheus:9090"}, "PROMOTER_PROMETHEUS_URL is not a URL"),
+        ({"PROMOTER_PROXY_METRICS": "nginx"}, "PROMOTER_PROXY_METRICS is 'nginx'; use none or envoy or istio"),
         ({"PROMOTER_LOG_FORMAT": "xml"}, "PROMOTER_LOG_FORMAT is 'xml'; use json or text"),
     ],
 )

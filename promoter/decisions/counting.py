@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from promoter.domain.evidence import ArmCounts, IntervalCounts
-from promoter.domain.measurements import Measurements, Points, TargetSeries
+from promoter.decisions.tally import Histogram, Tally
+from promoter.domain.evidence import IntervalCounts
+from promoter.domain.measurements import Measurements, Points, ProxyScrapes, TargetSeries
 from promoter.domain.version import ModelVersion
 
 _RATE_WINDOW = 60.0
-
-# Codes for which the server is to blame (gRPC status codes 2, 4, 8, 12 to 15). The rest is often the
-# caller's fault: it counts in the comparison with stable, where bad callers hit both arms alike.
-_SERVER_FAULTS = frozenset(
-    {"UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
-)
 
 
 def increments(points: Points, *, born_at_zero: bool) -> Iterator[tuple[float, float]]:
@@ -49,31 +44,31 @@ def interval_counts(
     interval: timedelta,
     scrape_interval: timedelta,
 ) -> tuple[IntervalCounts, ...]:
-    """Counts of both arms for each whole interval of the wall clock that ended after `since` (seconds)."""
+    """Counts of both arms for each whole interval of the wall clock that ended after `since` (seconds).
+
+    The proxy's counts are None for an interval in which no proxy was scraped: their growth comes with the next.
+    """
     length = interval.total_seconds()
     first = math.floor(since / length) + 1
     last = math.floor(seen.at / length)
     if last < first:
         return ()
+    servers = {version: Tally(len(bounds_us)) for version in (canary, stable)}
     births = _Births(seen, scrape_interval)
-    tallies = {canary: _Tally(len(bounds_us)), stable: _Tally(len(bounds_us))}
-    for series in seen.requests:
-        tally = tallies.get(series.version)
-        if tally is None:
-            continue
-        born = births.at_zero(series.pod, series.points)
-        for at, growth in increments(series.points, born_at_zero=born):
-            tally.requests(math.ceil(at / length), series.status, growth)
-    for bucket in seen.latency:
-        tally = tallies.get(bucket.version)
-        if tally is None or bucket.bound_us not in bounds_us:
-            continue
-        position = bounds_us.index(bucket.bound_us)
-        born = births.at_zero(bucket.pod, bucket.points)
-        for at, growth in increments(bucket.points, born_at_zero=born):
-            tally.fast(math.ceil(at / length), position, growth)
+    _tally_requests(servers, seen, births, length)
+    _tally_buckets(servers, seen, births, length, bounds_us)
+    _tally_latency(servers, seen, births, length)
+    proxies = {version: Tally() for version in (canary, stable)}
+    _tally_proxies(proxies, seen, length)
+    scraped = {math.ceil(at / length) for proxy in seen.proxies for at in proxy.times}
     return tuple(
-        IntervalCounts(number * length, tallies[canary].counts(number), tallies[stable].counts(number))
+        IntervalCounts(
+            number * length,
+            servers[canary].counts(number),
+            servers[stable].counts(number),
+            proxies[canary].counts(number) if number in scraped else None,
+            proxies[stable].counts(number) if number in scraped else None,
+        )
         for number in range(first, last + 1)
     )
 
@@ -159,33 +154,61 @@ class _Births:
         return any(first - self._margin <= at < first for at in self._scrapes)
 
 
-class _Tally:
-    """One arm's growth by interval number."""
+class _ProxyPast:
+    """Tells whether a proxy's counter that appears inside the window began at 0.
 
-    def __init__(self, bounds: int) -> None:
-        self._total: dict[int, float] = defaultdict(float)
-        self._bad: dict[int, float] = defaultdict(float)
-        self._faults: dict[int, float] = defaultdict(float)
-        self._fast: list[dict[int, float]] = [defaultdict(float) for _ in range(bounds)]
+    Only a proxy that was scraped before without it proves that: what another one has counted before its first
+    sample is unknown, and that sample only a starting point.
+    """
 
-    def requests(self, number: int, status: str, growth: float) -> None:
-        self._total[number] += growth
-        if status != "OK":
-            self._bad[number] += growth
-        if status in _SERVER_FAULTS:
-            self._faults[number] += growth
+    def __init__(self, proxies: Iterable[ProxyScrapes]) -> None:
+        self._first_scrape = {proxy.source: proxy.times[0] for proxy in proxies if proxy.times}
 
-    def fast(self, number: int, position: int, growth: float) -> None:
-        self._fast[position][number] += growth
+    def at_zero(self, source: str, points: Points) -> bool:
+        """Whether the proxy showed other counters before this one."""
+        return bool(points) and self._first_scrape.get(source, math.inf) < points[0][0]
 
-    def counts(self, number: int) -> ArmCounts:
-        requests = round(self._total.get(number, 0))
-        # Latency is recorded for successes only, so whatever is not under the bound was slow or bad.
-        # A scrape may fall between the two counters of one request: clamp.
-        slow = tuple(min(requests, max(0, requests - round(fast.get(number, 0)))) for fast in self._fast)
-        return ArmCounts(
-            requests,
-            min(requests, round(self._bad.get(number, 0))),
-            min(requests, round(self._faults.get(number, 0))),
-            slow,
-        )
+
+def _tally_requests(tallies: Mapping[ModelVersion, Tally], seen: Measurements, births: _Births, length: float) -> None:
+    for series in seen.requests:
+        if (tally := tallies.get(series.version)) is not None:
+            born = births.at_zero(series.pod, series.points)
+            for at, growth in increments(series.points, born_at_zero=born):
+                tally.requests(math.ceil(at / length), series.status, growth)
+
+
+def _tally_buckets(
+    tallies: Mapping[ModelVersion, Tally],
+    seen: Measurements,
+    births: _Births,
+    length: float,
+    bounds_us: tuple[float, ...],
+) -> None:
+    for bucket in seen.latency:
+        tally = tallies.get(bucket.version)
+        if tally is not None and bucket.bound_us in bounds_us:
+            position = bounds_us.index(bucket.bound_us)
+            born = births.at_zero(bucket.pod, bucket.points)
+            for at, growth in increments(bucket.points, born_at_zero=born):
+                tally.fast(math.ceil(at / length), position, growth)
+
+
+def _tally_latency(tallies: Mapping[ModelVersion, Tally], seen: Measurements, births: _Births, length: float) -> None:
+    for totals in seen.latency_totals:
+        if (tally := tallies.get(totals.version)) is not None:
+            histogram = Histogram(totals.pod, totals.api, totals.entrypoint)
+            born = births.at_zero(totals.pod, totals.counts)
+            for at, growth in increments(totals.counts, born_at_zero=born):
+                tally.successes(math.ceil(at / length), histogram, growth)
+            printed = dict(totals.sums_us)
+            for at, growth in increments(totals.sums_us, born_at_zero=born):
+                tally.latency(math.ceil(at / length), histogram, growth, printed[at])
+
+
+def _tally_proxies(tallies: Mapping[ModelVersion, Tally], seen: Measurements, length: float) -> None:
+    past = _ProxyPast(seen.proxies)
+    for series in seen.proxy:
+        if (tally := tallies.get(series.version)) is not None:
+            born = past.at_zero(series.source, series.points)
+            for at, growth in increments(series.points, born_at_zero=born):
+                tally.requests(math.ceil(at / length), series.code, growth)

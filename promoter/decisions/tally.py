@@ -20,7 +20,7 @@ _TOO_MANY_REQUESTS = "429"
 _COARSEST = 0.05
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Histogram:
     """One latency histogram of one pod."""
 
@@ -56,7 +56,7 @@ class Tally:
         self._latency[number][histogram].successes += growth
 
     def latency(self, number: int, histogram: Histogram, growth_us: float, sum_us: float) -> None:
-        """Microseconds that these requests took together. sum_us: the histogram's sum since its pod's birth, as printed."""
+        """Microseconds that these requests took together. sum_us: all that the histogram has summed up, as printed."""
         latency = self._latency[number][histogram]
         latency.growth_us.append(growth_us)
         latency.step_us = max(latency.step_us, printed_step(sum_us))

@@ -89,9 +89,9 @@ def latency_totals(series: Iterable[Series]) -> tuple[LatencyTotals, ...]:
     """Sum and count of each pod's latency histograms. Where Prometheus keeps one of the two only, there is no mean."""
     found = _by_identity(series, "__name__", "pod", "model_version", "API", "entrypoint")
     return tuple(
-        LatencyTotals(histogram[0], version_named(histogram[1]), *histogram[2:], sums, counts)
-        for (name, *histogram), sums in found.items()
-        if name == LATENCY_SUM and (counts := found.get((LATENCY_COUNT, *histogram))) is not None
+        LatencyTotals(pod, version_named(version), api, entrypoint, sums, counts)
+        for (name, pod, version, api, entrypoint), sums in found.items()
+        if name == LATENCY_SUM and (counts := found.get((LATENCY_COUNT, pod, version, api, entrypoint))) is not None
     )
 
 

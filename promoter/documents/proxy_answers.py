@@ -3,8 +3,8 @@
 Envoy's page as Envoy 1.40 prints it (its statistics: `cluster_stats` and `grpc_stats_filter` of its documentation):
 
 - `envoy_cluster_grpc_<status>{envoy_cluster_name}`: calls that ended with this gRPC status, once the listener has the
-  filter `envoy.filters.http.grpc_stats`. Those that Envoy ends itself are there, too: no endpoint, connection refused or
-  reset, time-out of the route (all 14), too many requests.
+  filter `envoy.filters.http.grpc_stats`. Those that Envoy ends itself are there, too: no endpoint, no connection, a
+  connection that broke, the route's time-out (14, all of them).
 - `envoy_cluster_upstream_rq{envoy_cluster_name, envoy_response_code}`: requests by HTTP status, with 503 and 504 where
   Envoy answers itself. A gRPC call is here as well, as 200 however it ended: so this counts for the REST port only.
 - `envoy_cluster_upstream_rq_total{envoy_cluster_name}`: there from 0 on, as soon as the cluster is. It is read for the

@@ -20,12 +20,12 @@ class Disturbance(StrEnum):
 
 
 MEANINGS = {
-    Disturbance.NONE: "every request fails, or not, by itself",
-    Disturbance.BURSTS_2: "failures come in bursts: counts vary twice as much as independent ones",
-    Disturbance.BURSTS_5: "the same, five times as much",
-    Disturbance.RETRIES: "a failed request is sent again up to three times, to the same version, and fails again",
+    Disturbance.NONE: "none; every request fails by chance, by itself",
+    Disturbance.BURSTS_2: "every 15 s each pod has another error ratio; errors vary at least twice as much",
+    Disturbance.BURSTS_5: "every 15 s each pod has another error ratio; errors vary at least five times as much",
+    Disturbance.RETRIES: "bad requests come up to four in a row, all to the same version",
     Disturbance.COMMON_SHOCKS: "in one of twenty 15 s both versions fail ten times as often",
-    Disturbance.DRIFT: "the error ratio of both wanders between a third and three times its middle, in 20 minutes",
+    Disturbance.DRIFT: "both error ratios wander between a third and three times their middle, in 20 minutes",
     Disturbance.POD_BLIPS: "once an hour each pod fails 20 % of its requests for 15 s",
     Disturbance.SLOW_PODS: "every pod is some 10 % faster or slower than the others, anew in each interval",
     Disturbance.WRONG_SPLIT: "the proxy sends the canary 1.2 times its weight",

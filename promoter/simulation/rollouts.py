@@ -30,23 +30,21 @@ _RATE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is simulated. scrape, reaction, horizon: seconds.
+    """What is simulated. Durations are in seconds.
 
-    reaction: from a fault to the moment when a new weight is live; beyond the scrape it is the delay of a commit.
+    reaction: what the ramp reckons with, from a fault to the moment when a new weight is live.
+    raise_delay, revert_delay: from a decision to the moment when its weight is live; peers have none.
     horizon: a rollout that has not ended by then is undecided.
     """
 
     scenario: Scenario
     policy: RolloutPolicy
     seed: int
-    scrape: int = 5
-    reaction: int = 10
+    scrape: int
+    reaction: int
+    raise_delay: int
+    revert_delay: int
     horizon: int = 3600
-
-    @property
-    def delay(self) -> int:
-        """Seconds from a decision to the moment when its weight is live."""
-        return max(0, self.reaction - self.scrape)
 
     @classmethod
     def of(
@@ -63,16 +61,17 @@ class Setup:
     ) -> Setup:
         """The setup whose slots fit the scrape, the delay of a commit and the evidence interval.
 
-        rate: requests per second. base, canary: error ratios. Raises InvalidInput for durations that are not
-        whole seconds.
+        rate: requests per second. base, canary: error ratios. reaction: the scrape and the delay of a commit.
+        Raises InvalidInput for durations that are not whole seconds.
         """
         interval = policy.evidence.interval or timedelta(seconds=GRID)
         scraped, reacted, lasting = (_seconds(duration) for duration in (scrape, reaction, interval))
-        slot = math.gcd(GRID, scraped, max(0, reacted - scraped), lasting)
+        delay = max(0, reacted - scraped)
+        slot = math.gcd(GRID, scraped, delay, lasting)
         # How long requests take is drawn, and no policy knows how fast the drawn ones ought to be.
         limits = Limits(error_ratio=policy.limits.error_ratio)
         scenario = Scenario(rate, base, canary, disturbance, slot)
-        return cls(scenario, replace(policy, limits=limits), seed, scraped, reacted)
+        return cls(scenario, replace(policy, limits=limits), seed, scraped, reacted, delay, delay)
 
 
 def promoter_rollout(setup: Setup, run: int) -> Outcome:
@@ -125,13 +124,13 @@ class _Rollout:
             before = self._course.weight
             self._decide(*self._pass(end), end=end)
             weight = self._course.weight
-            if weight != before:
-                self._coming.append((end + self._setup.delay, weight))
             if weight == 100:
                 return self._ended(Verdict.PROMOTED, end)
             if isinstance(self._course.ended, Revert):
-                self._pass(end + self._setup.delay)
+                self._pass(end + self._setup.revert_delay)
                 return self._ended(Verdict.REVERTED, end)
+            if weight != before:
+                self._coming.append((end + self._setup.raise_delay, weight))
         return self._ended(Verdict.UNDECIDED, self._setup.horizon)
 
     def _ended(self, verdict: Verdict, seconds: int) -> Outcome:

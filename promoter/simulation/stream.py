@@ -27,10 +27,15 @@ _Array = npt.NDArray[np.float64]
 _EVERY_WEIGHT = tuple(range(1, 101))
 _CHUNK_SECONDS = 300
 _RETRIED = (1, 2, 3, 4)
+_BURSTS = {Disturbance.BURSTS_2: 2.0, Disturbance.BURSTS_5: 5.0}
+_BURST_SHARE = 0.05
 _SHOCK_CHANCE, _SHOCK_FACTOR = 0.05, 10.0
 _DRIFT_SECONDS, _DRIFT_FACTOR = 1200.0, 3.0
 _BLIP_CHANCE, _BLIP_RATIO = GRID / 3600, 0.2
 _WRONG_SPLIT = 1.2
+
+# A beta distribution has no ratio of exactly 0.
+_NEVER = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,27 @@ class World:
     def pod_ratios(self, rng: np.random.Generator, ratios: _Array, pods: int) -> _Array:
         """Each pod's error ratio in each slot: slots in rows, pods in columns."""
         own = np.repeat(np.minimum(1.0, ratios)[:, None], pods, axis=1)
+        shape = (self._on_grid(len(ratios)), pods)
         if self._scenario.disturbance is Disturbance.POD_BLIPS:
-            blips = rng.random((self._on_grid(len(ratios)), pods)) < _BLIP_CHANCE
+            blips = rng.random(shape) < _BLIP_CHANCE
             own = np.maximum(own, self._spread(np.where(blips, _BLIP_RATIO, 0.0), len(ratios)))
+        elif self._scenario.disturbance in _BURSTS:
+            own = self._spread(self._bursts(rng, own[0, 0], shape), len(ratios))
         return own
+
+    def _bursts(self, rng: np.random.Generator, ratio: float, shape: tuple[int, int]) -> _Array:
+        """Ratios from a beta distribution, one for each pod and 15 s.
+
+        Of n requests with a correlation c, bad ones vary 1 + (n - 1) c times as much as by chance; c is such that at a
+        weight of 5 % the canary's vary by the factor of the disturbance. More requests vary more.
+        """
+        factor = _BURSTS[self._scenario.disturbance]
+        # So few requests cannot be more bunched.
+        requests = max(2 * factor, self._scenario.rate * GRID * _BURST_SHARE)
+        strength = (requests - 1) / (factor - 1) - 1
+        ratio = min(max(ratio, _NEVER), 1 - _NEVER)
+        drawn: _Array = rng.beta(ratio * strength, (1 - ratio) * strength, shape)
+        return drawn
 
     def _on_grid(self, slots: int) -> int:
         return -(-slots * self._scenario.slot // GRID)
@@ -143,24 +165,15 @@ def arrivals(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Good and bad requests of one slot: Poisson traffic. failing: error ratios; shares: of all traffic; broadcast.
 
-    The variance of bad requests is their mean, times 2, 5 or 3 under bursts and retries. Bursts are negative
-    binomial, what a beta-binomial is for rare errors, because then sums over slots and weights are as bunched
-    as their parts.
+    Retries come in clusters of one to four bad requests: these are as many, and vary three times as much.
     """
     expected = scenario.rate * scenario.slot * shares
     good = rng.poisson(expected * (1 - failing))
-    mean = np.broadcast_to(expected * failing, good.shape)
-    match scenario.disturbance:
-        case Disturbance.BURSTS_2:
-            bad = rng.poisson(rng.gamma(mean, 1.0))
-        case Disturbance.BURSTS_5:
-            bad = rng.poisson(rng.gamma(mean / 4, 4.0))
-        case Disturbance.RETRIES:
-            clusters = mean / sum(_RETRIED)
-            bad = sum((size * rng.poisson(clusters) for size in _RETRIED), start=np.zeros(mean.shape, np.int64))
-        case _:
-            bad = rng.poisson(mean)
-    return good, bad
+    mean = expected * failing
+    if scenario.disturbance is not Disturbance.RETRIES:
+        return good, rng.poisson(mean)
+    clusters = mean / sum(_RETRIED)
+    return good, sum((size * rng.poisson(clusters) for size in _RETRIED), start=np.zeros(mean.shape, np.int64))
 
 
 def measured_share(disturbance: Disturbance, weight: int) -> float:

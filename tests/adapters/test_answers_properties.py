@@ -12,11 +12,13 @@ from promoter.documents.argocd_answers import live_state_of_route, parse_applica
 from promoter.documents.prometheus_answers import (
     latency_profile,
     latency_series,
+    latency_totals,
     parse_matrix,
     parse_vector,
     request_series,
     target_series,
 )
+from promoter.documents.proxy_answers import envoy_series, istio_series, proxy_scrapes
 from promoter.domain.names import ServedModel
 from promoter.domain.store_address import StoreAddress
 from promoter.errors import ClusterUnavailable, InvalidInput, MetricsUnavailable
@@ -88,6 +90,7 @@ def test_series_with_anything_in_any_place_are_values_or_unavailable(matrix, vec
     try:
         series = parse_matrix(matrix, 100, 110)
         requests, targets, latency = request_series(series), target_series(series), latency_series(series, (10.0,))
+        latency_totals(series)
         profile = latency_profile(parse_vector(vector, 110), parse_vector(vector, 110))
     except MetricsUnavailable:
         return
@@ -95,6 +98,29 @@ def test_series_with_anything_in_any_place_are_values_or_unavailable(matrix, vec
         assert one.points
         assert all(100 <= moment <= 110 and math.isfinite(value) for moment, value in one.points)
     assert all(0 <= share <= 1 for _, share in profile.exceedance)
+
+
+PROXY_LABELS = {
+    "__name__": "envoy_cluster_grpc_13",
+    "instance": "a:1",
+    "envoy_cluster_name": "production_resnet50-v42_8500",
+    "envoy_response_code": "503",
+    "destination_service_name": "resnet50-v42",
+    "response_code": "200",
+    "grpc_response_status": "14",
+}
+
+
+@given(matrix=spoilt([{"metric": PROXY_LABELS, "values": [[100, "1"], [105.5, "2"]]}]))
+@pytest.mark.parametrize("read", [envoy_series, istio_series])
+def test_a_proxys_series_with_anything_in_any_place_are_values_or_unavailable(read, matrix):
+    try:
+        series = parse_matrix(matrix, 100, 110)
+        counters, scrapes = read(series), proxy_scrapes(series)
+    except MetricsUnavailable:
+        return
+    assert all(one.points and one.code for one in counters)
+    assert {one.source for one in counters} <= {one.source for one in scrapes}
 
 
 @given(st.text() | st.from_regex(r"(file|gs)://[a-z%./2eE]*", fullmatch=True))

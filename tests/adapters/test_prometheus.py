@@ -10,6 +10,7 @@ from scripted_server import body, scripted_server, status
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.documents.promql import le_text
 from promoter.domain.latency_buckets import BOUNDS_US
+from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.names import ServedModel
 from promoter.domain.version import ModelVersion
 from promoter.errors import MetricsUnavailable
@@ -20,6 +21,7 @@ T0 = 1_699_999_200
 AT = T0 + 600
 REQUESTS = ":tensorflow:serving:request_count"
 BUCKETS = ":tensorflow:serving:request_latency_bucket"
+LATENCY = ":tensorflow:serving:request_latency"
 BOUND = BOUNDS_US[14]
 
 
@@ -50,7 +52,47 @@ def bucket_of(pod, version, le, values, api="predict", entrypoint="GRPC"):
     return samples(BUCKETS, labels, values)
 
 
+def totals_of(pod, version, part, values, api="predict"):
+    labels = f'{pod_labels(pod, version)},model_name="resnet50",API="{api}",entrypoint="GRPC"'
+    return samples(f"{LATENCY}_{part}", labels, values)
+
+
+def istio_of(service, code, status, values, reporter="source", namespace="production"):
+    labels = (
+        f'reporter="{reporter}",pod="gateway-0",instance="10.0.0.9:15020",job="mesh",response_code="{code}",'
+        f'destination_service_name="{service}",destination_service_namespace="{namespace}",'
+        f'grpc_response_status="{status}",destination_workload="unknown"'
+    )
+    return samples("istio_requests_total", labels, values)
+
+
+def envoy_of(name, cluster, values, **labels):
+    extra = "".join(f',{key}="{value}"' for key, value in labels.items())
+    return samples(
+        f"envoy_cluster_{name}", f'instance="10.0.0.9:19000",job="envoy",envoy_cluster_name="{cluster}"{extra}', values
+    )
+
+
+PROXIES = [
+    *istio_of("resnet50-v42", "200", "0", [1000, 1010, 1020]),
+    *istio_of("resnet50-v43", "200", "14", [None, 7, 9]),
+    *istio_of("resnet50-v43", "503", "", [None, None, 2]),
+    *istio_of("resnet50-v43", "503", "", [5, 6, 7], reporter="destination"),
+    *istio_of("resnet50-v43", "503", "", [5, 6, 7], namespace="staging"),
+    *istio_of("resnet50-large-v43", "503", "", [5, 6, 7]),
+    *istio_of("resnet50", "503", "", [5, 6, 7]),
+    *envoy_of("grpc_0", "production_resnet50-v42_8500", [50, 60]),
+    *envoy_of("grpc_13", "production_resnet50-v43_8500", [None, 4]),
+    *envoy_of("upstream_rq", "production_resnet50-v43_8500", [None, 4], envoy_response_code="200"),
+    *envoy_of("upstream_rq", "production_resnet50-v43_8501", [None, 3], envoy_response_code="503"),
+    *envoy_of("upstream_rq", "production_resnet50-v43_8501", [None, 3], envoy_response_code="100"),
+    *envoy_of("upstream_rq_total", "production_resnet50-v43_8501", [0, 3, 3]),
+    *envoy_of("upstream_rq", "staging_resnet50-v43_8501", [None, 3], envoy_response_code="503"),
+    *envoy_of("grpc_13", "production_other_8500", [None, 4]),
+]
+
 PAST = [
+    *PROXIES,
     # The canary: born with 37 errors, then reset, then not a number for a while.
     *samples("up", pod_labels("c-0", 43), [1] * 121),
     *requests_of("c-0", 43, "OK", [100 + position for position in range(121)]),
@@ -72,6 +114,12 @@ PAST = [
     ),
     *bucket_of("c-0", 43, "10.0", [5, 6]),
     *bucket_of("c-0", 43, "+Inf", [7, 8]),
+    *totals_of("s-1", 42, "sum", ["1.5e+06", "1.75e+06"]),
+    *totals_of("s-1", 42, "count", [100, 110]),
+    *totals_of("s-1", 42, "sum", ["9.9e+06"], api=""),
+    *totals_of("s-1", 42, "count", [9], api=""),
+    # Half a histogram.
+    *totals_of("c-0", 43, "sum", [7]),
 ]
 
 # A model whose only request counter is never a number, and one whose series lack what the chart gives them.
@@ -129,13 +177,18 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory, page):
+def server(tmp_path_factory, page):
     past = sorted([*PAST, *(line for lines in FAULTY.values() for line in lines)], key=lambda line: line.split("{")[0])
     target = page.url.removeprefix("http://")
     labels = "{namespace: production, pod: l-0, model: live, model_version: '7'}"
     scraped = f"[{{targets: ['{target}'], labels: {labels}}}]"
     with real_prometheus(tmp_path_factory.mktemp("prometheus"), "\n".join(past), scraped) as url:
-        yield PrometheusMetrics(url, timeout=timedelta(seconds=9.5))
+        yield url
+
+
+@pytest.fixture(scope="module")
+def prometheus(server):
+    return PrometheusMetrics(server, timeout=timedelta(seconds=9.5))
 
 
 def measured(prometheus, start=T0, at=AT, bounds_us=(), served=SERVED):
@@ -228,6 +281,42 @@ def test_buckets_are_found_by_their_bounds_as_numbers(prometheus):
 def test_a_bound_in_the_words_of_prometheus_3_is_the_same_bound(prometheus):
     seen = measured(prometheus, bounds_us=(10.0,))
     assert [one.bound_us for one in seen.latency if one.pod == "c-0"] == [10.0]
+
+
+def test_latency_totals_are_those_of_inference_and_come_in_pairs(prometheus):
+    (found,) = measured(prometheus).latency_totals
+    assert (found.pod, found.version, found.api, found.entrypoint) == ("s-1", ModelVersion(42), "predict", "GRPC")
+    assert found.sums_us == ((T0, 1.5e6), (T0 + 5, 1.75e6))
+    assert found.counts == ((T0, 100), (T0 + 5, 110))
+
+
+def test_without_a_proxy_nothing_of_proxies_is_there(prometheus):
+    seen = measured(prometheus)
+    assert (seen.proxy, seen.proxies) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "expected", "times"),
+    [
+        (
+            ProxyMetrics.ISTIO,
+            "gateway-0",
+            {(42, "OK"): [1000, 1010, 1020], (43, "UNAVAILABLE"): [7, 9], (43, "503"): [2]},
+            (T0, T0 + 5, T0 + 10),
+        ),
+        (
+            ProxyMetrics.ENVOY,
+            "10.0.0.9:19000",
+            {(42, "OK"): [50, 60], (43, "INTERNAL"): [4], (43, "503"): [3]},
+            (T0, T0 + 5, T0 + 10),
+        ),
+    ],
+)
+def test_a_proxys_requests_are_told_by_version_and_code_each_once(server, kind, source, expected, times):
+    seen = measured(PrometheusMetrics(server, proxy=kind))
+    assert {(one.version.number, one.code): values(one) for one in seen.proxy} == expected
+    assert len(seen.proxy) == len(expected)
+    assert [(one.source, one.times) for one in seen.proxies] == [(source, times)]
 
 
 @pytest.mark.parametrize(

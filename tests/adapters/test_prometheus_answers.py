@@ -41,7 +41,7 @@ def test_every_family_is_asked_for_at_the_same_whole_second_in_one_query(server)
     server.answers[""] = as_json(envelope())
     ask(server, bounds_us=(10.0,))
     assert {request.path for request in server.requests} == {"/api/v1/query"}
-    assert [request.query["time"] for request in server.requests] == [str(SECOND)] * 3
+    assert [request.query["time"] for request in server.requests] == [str(SECOND)] * 4
     assert all("[61s]" in request.query["query"] for request in server.requests)
     assert {request.query["timeout"] for request in server.requests} == {"10"}
 

@@ -59,6 +59,10 @@ def test_the_queries_are_these():
         f':tensorflow:serving:request_latency_bucket{{{PODS},model_name="resnet50",'
         'API=~"(?i)predict|classify|regress",le=~"121440(\\\\.0)?|1\\\\.27482e\\\\+06(\\\\.0)?"}[60s]'
     )
+    assert promql.latency_totals(SERVED, 60) == (
+        '{__name__=~":tensorflow:serving:request_latency_sum|:tensorflow:serving:request_latency_count",'
+        f'{PODS},model_name="resnet50",API=~"(?i)predict|classify|regress"}}[60s]'
+    )
     assert promql.up(SERVED, 15) == f"up{{{PODS}}}[15s]"
     assert promql.latency_profile(SERVED, ModelVersion(42), 3600) == (
         f'sum by (le) (increase(:tensorflow:serving:request_latency_bucket{{{PODS},model_name="resnet50",'
@@ -69,8 +73,26 @@ def test_the_queries_are_these():
     )
 
 
+def test_proxies_are_asked_for_the_services_of_every_version():
+    assert promql.envoy_requests(SERVED, 60) == (
+        '{__name__=~"envoy_cluster_grpc_[0-9]+|envoy_cluster_upstream_rq|envoy_cluster_upstream_rq_total",'
+        'envoy_cluster_name=~"production_resnet50-v[1-9][0-9]*_(8500|8501)",envoy_response_code!~"1.."}[60s]'
+    )
+    assert promql.istio_requests(SERVED, 60) == (
+        'istio_requests_total{reporter="source",destination_service_namespace="production",'
+        'destination_service_name=~"resnet50-v[1-9][0-9]*"}[60s]'
+    )
+
+
 def test_prometheus_parses_every_query(tmp_path):
-    raw = [promql.request_count(SERVED, 60), promql.latency(SERVED, 60, BOUNDS_US), promql.up(SERVED, 1)]
+    raw = [
+        promql.request_count(SERVED, 60),
+        promql.latency(SERVED, 60, BOUNDS_US),
+        promql.latency_totals(SERVED, 60),
+        promql.up(SERVED, 1),
+        promql.envoy_requests(SERVED, 60),
+        promql.istio_requests(SERVED, 60),
+    ]
     sums = [
         promql.latency_profile(SERVED, ModelVersion(2**53 - 1), 3600),
         promql.request_total(SERVED, ModelVersion(1), 3600),

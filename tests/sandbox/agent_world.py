@@ -231,3 +231,24 @@ def running_envoy(directory):
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def running_prometheus(directory, url):
+    """Prometheus on the files in `directory`, listening where `url` says; it may take a moment to answer."""
+    process = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address={url.removeprefix('http://')}",
+            "--web.enable-lifecycle",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

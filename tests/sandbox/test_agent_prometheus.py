@@ -1,13 +1,11 @@
 """A real Prometheus on the agent's files."""
 
-import shutil
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from agent_world import eventually, free_ports
+from agent_world import eventually, free_ports, running_prometheus
 
 from promoter.sandbox.agent.monitors import Endpoint, PodMonitor
 from promoter.sandbox.agent.pod_template import PodTemplate
@@ -34,20 +32,6 @@ def prometheus(tmp_path):
         yield PrometheusFiles(tmp_path, url, "127.0.0.1:9", background), url
 
 
-def start(directory, url):
-    return subprocess.Popen(
-        [
-            shutil.which("prometheus"),
-            f"--config.file={directory / 'prometheus.yml'}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={url.removeprefix('http://')}",
-            "--web.enable-lifecycle",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
 def active_targets(url):
     try:
         answer = httpx.get(f"{url}/api/v1/targets", params={"state": "active"}, trust_env=False).json()
@@ -58,8 +42,7 @@ def active_targets(url):
 
 def test_prometheus_reloads_and_scrapes_each_pod_under_its_own_labels(prometheus, tmp_path):
     files, url = prometheus
-    process = start(tmp_path, url)
-    try:
+    with running_prometheus(tmp_path, url):
         assert eventually(lambda: "envoy" in active_targets(url))
         pods = [ScrapedPod("shop", "ranker-v7-abc-1", "127.0.0.1", TEMPLATE)]
 
@@ -76,17 +59,13 @@ def test_prometheus_reloads_and_scrapes_each_pod_under_its_own_labels(prometheus
             "namespace": "shop",
             "pod": "ranker-v7-abc-1",
         }
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_reload_is_asked_for_again_until_prometheus_is_there(prometheus, tmp_path):
     files, url = prometheus
     files.step([monitor()], [], 0.0)
     time.sleep(0.2)
-    process = start(tmp_path, url)
-    try:
+    with running_prometheus(tmp_path, url):
         assert eventually(lambda: "envoy" in active_targets(url))
         before = _loaded(url)
         path = tmp_path / "prometheus.yml"
@@ -98,9 +77,6 @@ def test_a_reload_is_asked_for_again_until_prometheus_is_there(prometheus, tmp_p
             return _loaded(url) != before
 
         assert eventually(reloaded)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _loaded(url):
