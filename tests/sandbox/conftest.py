@@ -23,7 +23,7 @@ evidence: {{margin: 0.03, interval: 3s}}
 ramp: {{budget: 20, max_weight: 50}}
 soak: 5s
 guard: 5s
-max_blind: 24s
+max_blind: 30s
 """
 
 

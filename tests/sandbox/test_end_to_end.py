@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 def test_a_good_version_is_promoted_although_the_promoter_is_killed_at_random_moments(watch):
     moments = random.Random(20)
     watch.drop(2)
-    for _ in range(4):
-        time.sleep(moments.uniform(1, 9))
+    for _ in range(6):
+        time.sleep(moments.uniform(0.5, 5))
         watch.sandbox.kill(PROMOTER)
         watch.sandbox.start(PROMOTER)
     watch.until_promoted(2, patience=150)
