@@ -127,7 +127,9 @@ def _sentences(verdict: Verdict) -> Iterator[Text]:
     """What the next pass would do and why, and what else a person should know of the model."""
     action, seen = verdict.action, verdict.seen
     alarm = isinstance(action, Hold) and action.alarm
-    yield Text(f"{verdict.served}: {ACTION_NAMES[type(action)]}: {action.reason}", style="bold red" if alarm else "bold")
+    yield Text(
+        f"{verdict.served}: {ACTION_NAMES[type(action)]}: {action.reason}", style="bold red" if alarm else "bold"
+    )
     if seen is None:
         return
     for entry in seen.listing.incomplete if seen.listing else ():

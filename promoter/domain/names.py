@@ -20,8 +20,9 @@ def checked_name(text: str, what: str) -> str:
     """`text` if it is a valid name; `what` ("model", "environment") goes into the InvalidName."""
     if not _NAME.fullmatch(text):
         shown = text if len(text) <= 80 else text[:80] + "…"
+        article = "an" if what[0] in "aeiou" else "a"
         raise InvalidName(
-            f"{shown!r} cannot name {'an' if what[0] in 'aeiou' else 'a'} {what}: use lower-case letters, digits and hyphens, "
+            f"{shown!r} cannot name {article} {what}: use lower-case letters, digits and hyphens, "
             "63 characters at most, with a letter or digit at both ends"
         )
     return text

@@ -39,7 +39,10 @@ def test_what_is_in_order_passes(tmp_path):
         ({"policy": "candidates: {store: 'gs://a/b', upstream: staging}\n"}, "policy.yaml:1: "),
         ({"policy": POLICY + "soak: yes\n"}, "policy.yaml:2: "),
         ({"policy": POLICY + "maximum_weight: 5\n"}, "policy.yaml:2: unknown key 'maximum_weight'"),
-        ({"policy": "candidates: {upstream: staging}\n"}, "policy.yaml: its upstream has no environments/staging/ranker"),
+        (
+            {"policy": "candidates: {upstream: staging}\n"},
+            "policy.yaml: its upstream has no environments/staging/ranker",
+        ),
         ({"policy": "candidates: {upstream: production}\n"}, "cannot be its own upstream"),
         ({"policy": None}, "policy.yaml: cannot be read (No such file or directory)"),
         ({"values": "a: &b 1\nc: *b\n"}, "values.yaml:1: "),
