@@ -90,18 +90,19 @@ def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
 
 
 def _verdict(evidence: Evidence) -> str:
-    """What the loudest of the e-processes saw, in percent of requests."""
+    """What was seen, in percent of requests: failures, or slowness where that is more than failures explain."""
     canary, stable = evidence.canary, evidence.stable
-    loudest = max(evidence.log_e, key=lambda name: evidence.log_e[name])
-    if loudest != "latency":
-        return (
-            f"{percent(canary.bad, canary.requests)} of requests failed "
-            f"against {percent(stable.bad, stable.requests)} on stable"
-        )
+    failed = canary.bad / max(1, canary.requests) - stable.bad / max(1, stable.requests)
     gaps = [
         ours / max(1, canary.requests) - theirs / max(1, stable.requests)
         for ours, theirs in zip(canary.slow, stable.slow, strict=True)
     ]
+    # A failed request counts as slow as well.
+    if not gaps or max(gaps) < 2 * failed:
+        return (
+            f"{percent(canary.bad, canary.requests)} of requests failed "
+            f"against {percent(stable.bad, stable.requests)} on stable"
+        )
     widest = gaps.index(max(gaps))
     return (
         f"{percent(canary.slow[widest], canary.requests)} of requests took longer than "

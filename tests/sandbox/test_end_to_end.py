@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 def test_a_good_version_is_promoted_although_the_promoter_is_killed_at_random_moments(watch):
     moments = random.Random(20)
     watch.drop(2)
-    for _ in range(6):
+    for _ in range(10):
         time.sleep(moments.uniform(0.5, 5))
         watch.sandbox.kill(PROMOTER)
         watch.sandbox.start(PROMOTER)
@@ -40,7 +40,7 @@ def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch, number, few
     assert watch.release.stable == before
     assert watch.said(number)[-2:] == [f"canary {number} reverted", f"canary {number} removed"]
     # A failed request is also one that was not answered in time: the reason names whichever was the clearer sign.
-    assert "on stable" in watch.release.rejection(version).reason
+    assert "requests failed" in watch.release.rejection(version).reason
     failed = sum(
         count for second in watch.seconds for code, count in second.answered.get(version, {}).items() if code != "OK"
     )
