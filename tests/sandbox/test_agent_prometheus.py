@@ -50,7 +50,9 @@ def start(directory, url):
 
 def active_targets(url):
     try:
-        answer = httpx.get(f"{url}/api/v1/targets", params={"state": "active"}, trust_env=False).json()
+        response = httpx.get(f"{url}/api/v1/targets", params={"state": "active"}, trust_env=False)
+    # It listens before it can say anything.
+    answer = response.json() if response.is_success else {"data": {"activeTargets": []}}
     except httpx.HTTPError:
         return {}
     return {target["scrapePool"]: target["labels"] for target in answer["data"]["activeTargets"]}
