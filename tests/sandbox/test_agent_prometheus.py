@@ -51,11 +51,11 @@ def start(directory, url):
 def active_targets(url):
     try:
         response = httpx.get(f"{url}/api/v1/targets", params={"state": "active"}, trust_env=False)
-    # It listens before it can say anything.
-    answer = response.json() if response.is_success else {"data": {"activeTargets": []}}
     except httpx.HTTPError:
         return {}
-    return {target["scrapePool"]: target["labels"] for target in answer["data"]["activeTargets"]}
+    # It listens before it can say anything.
+    targets = response.json()["data"]["activeTargets"] if response.is_success else []
+    return {target["scrapePool"]: target["labels"] for target in targets}
 
 
 def test_prometheus_reloads_and_scrapes_each_pod_under_its_own_labels(prometheus, tmp_path):
