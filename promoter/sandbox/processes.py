@@ -23,6 +23,8 @@ MARKER = "PROMOTER_SANDBOX"
 # set, so the same start can be told a second or two apart. A pid that comes round within such a time does not happen.
 _CLOCK_STEP = 5.0
 
+_EXEC_PATIENCE = 1.0
+
 # A shell stays behind as the parent of each part and writes down how it ended, so that this can be
 # told later by a process that is not its parent.
 _KEEPER = '"$@"; echo "$?" > "$0"'
@@ -79,6 +81,7 @@ def find(identity: Identity, directory: Path) -> psutil.Process | None:
     with suppress(psutil.Error):
         process = psutil.Process(identity.pid)
         age_agrees = abs(process.create_time() - identity.started) < _CLOCK_STEP
+        _wait_for_program(process)
         if age_agrees and _is_alive(process) and _is_marked(process, directory):
             return process
     return None
@@ -132,6 +135,13 @@ def _kept_by(pid: int) -> Identity:
                 return Identity(child.pid, child.create_time())
             time.sleep(0.005)
     return Identity(pid, started)
+
+
+def _wait_for_program(process: psutil.Process) -> None:
+    """Wait until a process that is being made has its environment: between fork and exec it shows none."""
+    deadline = time.monotonic() + _EXEC_PATIENCE
+    while _is_alive(process) and not process.environ() and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _remaining(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:
