@@ -24,7 +24,7 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 	@scripts/check.sh
 
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
-	@$(BIN)/pytest --durations=15 --durations-min=1
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15 --durations-min=1
 
 bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs
 	@$(BIN)/python -m benchmarks

@@ -78,7 +78,7 @@ def demo(directory: Path, rate: float, project: Path, *, every: bool, keep: bool
     files = DemoDirectory.begin(directory)
     console.print(_OPENING.format(rate=rate, count=len(cast)), highlight=False, soft_wrap=True)
     sandbox = Sandbox.create(files.path, project=project, port_base=0, rate=rate, policy=demo_policy)
-    with _terminable(), _taken_down(sandbox, keep=keep), screen_for(console) as screen:
+    with _terminable(), _taken_down(sandbox, console, keep=keep), screen_for(console) as screen:
         try:
             stage = Stage(sandbox, files.models, screen)
             stage.set(cast)
@@ -116,12 +116,13 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _taken_down(sandbox: Sandbox, *, keep: bool) -> Iterator[None]:
+def _taken_down(sandbox: Sandbox, console: Console, *, keep: bool) -> Iterator[None]:
     """Whatever happens, the sandbox is down in the end, unless it is to be kept."""
     try:
         yield
     finally:
         if not keep:
+            console.print("\nTaking the sandbox down; its files and logs stay", style="dim")
             sandbox.down()
 
 

@@ -52,7 +52,7 @@ def reconciler(given: Settings) -> Reconciler:
     ports = Ports(
         repository(given.git),
         AllowedStores(given.stores, {"file": FileStore()}),
-        PrometheusMetrics(given.prometheus_url),
+        PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
         ArgoCluster(given.argocd_url, given.argocd_token_file),
     )
     return Reconciler(ports, Observer(ports, given.traits, given.listing_interval))

@@ -70,6 +70,10 @@ class ExcessBound:
                 moved = -1
         return high
 
+    def refutes(self, excess: float, beta: float) -> bool:
+        """Whether an excess of this much or more is refuted with confidence 1 - beta: `value` is at most `excess`."""
+        return self._score(excess) >= -math.log(beta)
+
     def requests_until(self, margin: float, beta: float, *, ratio: float, share: float) -> int | None:
         """About how many more canary requests bring the bound under `margin`.
 
@@ -78,9 +82,9 @@ class ExcessBound:
         """
 
         def enough(count: int) -> bool:
-            return self._grown(count, ratio, share).value(beta) <= margin
+            return self._grown(count, ratio, share).refutes(margin, beta)
 
-        if self.value(beta) <= margin:
+        if self.refutes(margin, beta):
             return 0
         high = 16
         while not enough(high):

@@ -10,7 +10,7 @@ from promoter.decisions.readiness import degraded, not_live_because, route_is_aw
 from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Revert, Withdraw
 from promoter.domain.duration import format_duration
-from promoter.domain.evidence import Evidence
+from promoter.domain.evidence import ArmCounts, Evidence
 from promoter.domain.figures import percent
 
 # A revert also needs this much excess of the bad ratio in the plain counts.
@@ -101,35 +101,35 @@ def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
 
 
 def _verdict(evidence: Evidence) -> str:
-    """What the loudest of the e-processes saw, in percent of requests."""
-    loudest = _loudest(evidence)
+    """What was seen, in percent of requests: failures, or slowness where that is more than failures explain."""
     canary, stable = evidence.canary, evidence.stable
-    if loudest == "latency":
-        return _slowness(evidence)
-    if loudest == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
-        canary, stable = evidence.proxy_canary, evidence.proxy_stable
-    told = " as the proxy sees it" if loudest == "proxy" else ""
+    gaps = [_gap(ours, canary, theirs, stable) for ours, theirs in zip(canary.slow, stable.slow, strict=True)]
+    widest = max(gaps, default=0.0)
+    if _loudest(evidence) == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
+        return f"{_failures(evidence.proxy_canary, evidence.proxy_stable)}, as the proxy sees it"
+    failed = _gap(canary.bad, canary, stable.bad, stable)
+    if max(failed, widest) < MIN_EXCESS:
+        return "its requests take longer on average than stable's, interval after interval"
+    # A failed request counts as slow as well.
+    if widest < 2 * failed:
+        return _failures(canary, stable)
+    index = gaps.index(widest)
+    return (
+        f"{percent(canary.slow[index], canary.requests)} of requests took longer than "
+        f"{evidence.bounds_us[index] / 1000:.3g} ms "
+        f"against {percent(stable.slow[index], stable.requests)} on stable"
+    )
+
+
+def _failures(canary: ArmCounts, stable: ArmCounts) -> str:
     return (
         f"{percent(canary.bad, canary.requests)} of requests failed "
-        f"against {percent(stable.bad, stable.requests)} on stable{told}"
+        f"against {percent(stable.bad, stable.requests)} on stable"
     )
 
 
-def _slowness(evidence: Evidence) -> str:
-    """The bound at which the two are furthest apart; without one it is the mean that spoke."""
-    canary, stable = evidence.canary, evidence.stable
-    gaps = [
-        ours / max(1, canary.requests) - theirs / max(1, stable.requests)
-        for ours, theirs in zip(canary.slow, stable.slow, strict=True)
-    ]
-    if not gaps or max(gaps) < MIN_EXCESS:
-        return "its requests take longer on average than stable's, interval after interval"
-    widest = gaps.index(max(gaps))
-    return (
-        f"{percent(canary.slow[widest], canary.requests)} of requests took longer than "
-        f"{evidence.bounds_us[widest] / 1000:.3g} ms "
-        f"against {percent(stable.slow[widest], stable.requests)} on stable"
-    )
+def _gap(ours: int, canary: ArmCounts, theirs: int, stable: ArmCounts) -> float:
+    return ours / max(1, canary.requests) - theirs / max(1, stable.requests)
 
 
 def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:

@@ -19,6 +19,12 @@ import psutil
 
 MARKER = "PROMOTER_SANDBOX"
 
+# Linux counts a process' start from its boot time, which it gives in whole seconds and moves whenever the clock is
+# set, so the same start can be told a second or two apart. A pid that comes round within such a time does not happen.
+_CLOCK_STEP = 5.0
+
+_EXEC_PATIENCE = 1.0
+
 # A shell stays behind as the parent of each part and writes down how it ended, so that this can be
 # told later by a process that is not its parent.
 _KEEPER = '"$@"; echo "$?" > "$0"'
@@ -74,8 +80,9 @@ def find(identity: Identity, directory: Path) -> psutil.Process | None:
     """The process of this identity if it is alive and belongs to `directory`, else None."""
     with suppress(psutil.Error):
         process = psutil.Process(identity.pid)
-        # The clock may have been set since; a pid that comes round within a second does not happen.
-        if abs(process.create_time() - identity.started) < 1 and _is_alive(process) and _is_marked(process, directory):
+        age_agrees = abs(process.create_time() - identity.started) < _CLOCK_STEP
+        _wait_for_program(process)
+        if age_agrees and _is_alive(process) and _is_marked(process, directory):
             return process
     return None
 
@@ -128,6 +135,13 @@ def _kept_by(pid: int) -> Identity:
                 return Identity(child.pid, child.create_time())
             time.sleep(0.005)
     return Identity(pid, started)
+
+
+def _wait_for_program(process: psutil.Process) -> None:
+    """Wait until a process that is being made has its environment: between fork and exec it shows none."""
+    deadline = time.monotonic() + _EXEC_PATIENCE
+    while _is_alive(process) and not process.environ() and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _remaining(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:

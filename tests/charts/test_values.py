@@ -20,7 +20,7 @@ from rendering import (
     values_table,
 )
 
-ABSENT = object()
+ABSENT = "absent"
 
 # (key, value, where the schema sees the fault)
 REFUSED = [

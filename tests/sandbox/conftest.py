@@ -20,10 +20,10 @@ def quick_policy(layout):
     return f"""\
 candidates: {{store: "{layout.model_store_url}"}}
 evidence: {{margin: 0.03, interval: 3s}}
-ramp: {{budget: 20, max_weight: 50}}
+ramp: {{budget: 8, max_weight: 50}}
 soak: 5s
 guard: 5s
-max_blind: 24s
+max_blind: 30s
 """
 
 

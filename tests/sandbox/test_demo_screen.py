@@ -45,10 +45,10 @@ def test_a_line_is_printed_only_where_more_than_counts_and_clocks_changed():
     raised = dataclasses.replace(later, weight=32)
 
     def use(console):
+        screen = PlainScreen(console)
         for entry in (WAITING, later, raised, raised, dataclasses.replace(raised, says="all is proven")):
-            screen.show([entry]) if (screen := screens.setdefault("one", PlainScreen(console))) else None
+            screen.show([entry])
 
-    screens = {}
     lines = printed(use).splitlines()
     assert [line.split("weight ")[1].split(" %")[0] for line in lines] == ["8", "32", "32"]
 

@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 def test_a_good_version_is_promoted_although_the_promoter_is_killed_at_random_moments(watch):
     moments = random.Random(20)
     watch.drop(2)
-    for _ in range(4):
-        time.sleep(moments.uniform(1, 9))
+    for _ in range(10):
+        time.sleep(moments.uniform(0.5, 5))
         watch.sandbox.kill(PROMOTER)
         watch.sandbox.start(PROMOTER)
     watch.until_promoted(2, patience=150)
@@ -39,6 +39,7 @@ def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch, number, few
     watch.until_reverted(number, patience=120)
     assert watch.release.stable == before
     assert watch.said(number)[-2:] == [f"canary {number} reverted", f"canary {number} removed"]
+    # A failed request is also one that was not answered in time: the reason names whichever was the clearer sign.
     assert "requests failed" in watch.release.rejection(version).reason
     failed = sum(
         count for second in watch.seconds for code, count in second.answered.get(version, {}).items() if code != "OK"

@@ -43,7 +43,7 @@ def test_without_the_git_remote_it_is_tried_again_and_nothing_is_lost(watch):
     finally:
         away.rename(watch.layout.remote)
     assert exit_status == 1
-    assert "could not be fetched" in said["problem"]
+    assert "did not answer" in said["problem"]
     assert said["head"] == head
     failures = [event.number("failures") for event in watch.events("repository.unavailable")[already:]]
     assert failures == sorted(failures), "failures in a row, with back-off"
@@ -66,7 +66,6 @@ def test_prometheus_stopped_for_twenty_seconds_holds_the_weight(watch):
 
 def test_prometheus_stopped_for_longer_than_max_blind_withdraws_and_once_it_is_back_the_version_is_promoted(watch):
     assert watch.weight, "the rollout goes on"
-    assert watch.weight < 100
     watch.sandbox.stop(PROMETHEUS)
     watch.until(lambda: watch.weight == 0, 60, "the canary is withdrawn")
     assert watch.release.canary.withdrawn.startswith("blind for")

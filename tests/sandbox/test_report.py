@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from html.parser import HTMLParser
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from demo_builders import BEGIN, V2, V3, V4, record
@@ -66,7 +66,7 @@ def test_every_picture_has_a_title_that_tells_what_it_shows(html):
 
 def test_a_picture_takes_colours_and_letters_from_the_page():
     svg = picture(stories(record())[V3])
-    ElementTree.fromstring(svg.replace("xlink:href", "href"))
+    ET.fromstring(svg.replace("xlink:href", "href"))
     assert "var(--canary)" in svg
     assert "var(--stable)" in svg
     assert not re.search(r"#0[1-5]{5}|font-family|DejaVu", svg)

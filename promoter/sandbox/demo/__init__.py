@@ -3,7 +3,7 @@
 The rooms:
 
     cast                              the versions, and how each must end
-    stage                             a sandbox with version 1 serving, and the policy it is watched with
+    directory, stage                  a clean folder; a sandbox with version 1 serving, and the policy
     events, commits, splits           what is known of a course: the promoter's log, Git, Envoy's admin page
     play                              drop a version, watch it to its end, drop the next
     standing → screen                 a version's course so far, in the terminal

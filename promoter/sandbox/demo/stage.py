@@ -27,7 +27,7 @@ _BUILD_PATIENCE = 180.0
 _READY_PATIENCE = 120.0
 
 # So many seconds in a row without a failure, and the stage is set.
-_STEADY_SECONDS = 3
+_STEADY_SECONDS = 5
 
 
 def demo_policy(layout: Layout) -> str:
