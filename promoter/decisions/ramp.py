@@ -9,6 +9,9 @@ from promoter.domain.policy import RampPolicy
 
 # No step is more than this many times the weight before it.
 GROWTH = 4
+
+# A smaller step would cost more than it gives: after each change of the weight the bound is proven anew.
+SMALLEST_GAIN = 1.5
 SMALLEST_WEIGHT = 1
 
 
@@ -32,9 +35,11 @@ def first_weight(ramp: RampPolicy, rate: float, reaction_time: timedelta) -> int
 
 
 def next_weight(ramp: RampPolicy, current: int, rate: float, reaction_time: timedelta, upper_bound: float) -> int:
-    """The weight after `current`; never less than it."""
+    """The weight after `current`; never less than it, and the same where the gain would not be worth a commit."""
     affordable = min(affordable_weight(ramp, rate, reaction_time, upper_bound), GROWTH * current)
-    return max(current, _capped_by_steps(ramp, current, affordable))
+    following = _capped_by_steps(ramp, current, affordable)
+    worth_it = following >= SMALLEST_GAIN * current or following in (ramp.max_weight, *ramp.steps)
+    return following if following > current and worth_it else current
 
 
 def largest_next_weight(ramp: RampPolicy, current: int) -> int:

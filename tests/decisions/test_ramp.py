@@ -50,6 +50,7 @@ def test_a_weight_never_falls_and_its_worst_case_fits_the_budget(ramp, current, 
     weight = next_weight(ramp, current, rate, TEN, bound)
     assert weight >= current
     if weight > current:
+        assert weight >= 1.5 * current or weight in (ramp.max_weight, *ramp.steps)
         assert weight <= min(ramp.max_weight, 4 * current)
         assert weight / 100 * rate * 10 * bound <= ramp.budget * (1 + 1e-9) or weight == 1
         assert not any(current < step < weight for step in ramp.steps)
