@@ -26,8 +26,9 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15 --durations-min=1
 
-bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs
+bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (5 minutes)
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.simulation
 
 setup: .venv/.dev tools ## Install everything that the other targets need
 

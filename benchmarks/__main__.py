@@ -1,4 +1,4 @@
-"""`make bench`: every figure, its bar, and whether it is held. Exit status 1 where one is not."""
+"""Speed of the promoter: every figure, its bar, and whether it is held. Exit status 1 where one is not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pygit2
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.figures import Figure, show
 from promoter.adapters.git import GitRepository, GitSettings
 from promoter.adapters.object_store import AllowedStores, FileStore
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
+from promoter.decisions.calibration import chosen
 from promoter.decisions.evidence import weigh
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
@@ -37,27 +37,9 @@ POLICY = "candidates: {{store: file://{store}}}\nevidence: {{false_revert: 0.01,
 MODELS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A measured value (median of several runs) beside the most it may be."""
-
-    name: str
-    value: float
-    bar: float
-    unit: str
-
-
 def main() -> int:
     """Measure everything and print it."""
-    figures = [*command_line(), *core(), *passes()]
-    table = Table(box=None, pad_edge=False)
-    for column in ("figure", "median", "bar", ""):
-        table.add_column(column, justify="left" if column in ("figure", "") else "right")
-    for figure in figures:
-        held = "" if figure.value <= figure.bar else "[red]over its bar[/]"
-        table.add_row(figure.name, f"{figure.value:.3g} {figure.unit}", f"{figure.bar:g} {figure.unit}", held)
-    Console().print(table)
-    return 0 if all(figure.value <= figure.bar for figure in figures) else 1
+    return 0 if show([*command_line(), *core(), *passes()], Console()) else 1
 
 
 def command_line() -> list[Figure]:
@@ -73,7 +55,9 @@ def core() -> list[Figure]:
     arm = ArmCounts(5000, 5, 5, (900, 50, 5))
     intervals = [IntervalCounts(15.0 * index, ArmCounts(500, index % 2, 0, (90, 5, 1)), arm) for index in range(1, 181)]
     bounds = (6426.84, 11568.3, 20823.0)
-    weighed = median(lambda: weigh(intervals, policy, bounds, start=0.0, rate=350.0), runs=15)
+    calibration = chosen({}, LatencyProfile(tuple((bound, 0.1) for bound in bounds)), policy, timedelta(seconds=5))
+    began = datetime.fromtimestamp(0, UTC)
+    weighed = median(lambda: weigh(intervals, policy, calibration, start=began, weight_since=began), runs=15)
     text = POLICY.format(store="/models")
     read = median(lambda: (parse_release(RELEASE, "release.yaml"), parse_policy(text, "policy.yaml")), runs=51)
     return [

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.figures import Figure, show
 from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, RampPolicy, RolloutPolicy
 from promoter.simulation.disturbances import Disturbance
 from promoter.simulation.estimates import Estimate, share
@@ -58,16 +59,6 @@ PROTOTYPE: dict[tuple[int, float, float], tuple[str, str, str, str, str]] = {
     (1000, 0.001, 0.5): ("124; 15 s", "125; 15 s", "76; 5 s", "273 995", "16 473"),
     (1000, 0.01, 0.02): ("49; 66 s", "238; 206 s", "61; 34 s", "12 012, promoted", "330"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A measured value beside the most it may be."""
-
-    name: str
-    value: float
-    bar: float
-    unit: str
 
 
 def figures() -> list[Figure]:
@@ -125,11 +116,7 @@ def main() -> int:
     """Print the tables; exit status 1 where a bar is not held."""
     console = Console(width=max(_WIDTH, Console().width), highlight=False)
     console.print(_table({key: cell(*key) for key in _watched(PROTOTYPE)}))
-    measured = figures()
-    for figure in measured:
-        held = "" if figure.value <= figure.bar else "  [red]over its bar[/]"
-        console.print(f"{figure.name:<66}{figure.value:>8.3g} {figure.unit}  (bar {figure.bar:g}){held}")
-    return 0 if all(figure.value <= figure.bar for figure in measured) else 1
+    return 0 if show(figures(), console) else 1
 
 
 def _setup(rate: float, base: float, canary: float, bet: Bet, scrape: int) -> Setup:
