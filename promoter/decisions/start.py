@@ -35,7 +35,7 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     if isinstance(offered, Hold):
         return offered
     waiting = not_live_because(seen, now) or _stable_unseen(seen, now)
-    if waiting or seen.application is None or seen.measurements is None:
+    if waiting or seen.application is None or seen.measurements is None or seen.calibration is None:
         return Hold(f"{offered.version} waits to start: {waiting}")
     deployment = seen.application.deployment(stable.version)
     full = max(deployment.ready if deployment else 0, stable.replicas or 0, 1)
@@ -47,7 +47,8 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
         replicas=ramp.replicas_for(weight, full),
         stable_replicas=full,
         reason=f"{offered.version} is the newest complete version above {stable.version}. "
-        f"At {rate:.0f} requests a second its first weight will be {weight} %",
+        f"At {rate:.0f} requests a second its first weight will be about {weight} %. "
+        f"Evidence: {seen.calibration.reason}",
     )
 
 
