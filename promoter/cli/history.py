@@ -78,12 +78,12 @@ def _as_data(commit: Commit, record: DecisionRecord | None) -> dict[str, object]
 
 def _as_table(rows: list[tuple[Commit, DecisionRecord | None]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("commit", "time (UTC)", "by", "action"):
+    for column in ("commit", "time (UTC)", "by"):
         table.add_column(column, no_wrap=True)
-    table.add_column("subject")
-    for commit, record in rows:
-        cells = (commit.revision[:12], f"{commit.at:%m-%d %H:%M:%S}", commit.author, record.action if record else "–")
-        table.add_row(*map(Text, (*cells, _subject(commit))))
+    table.add_column("what is true since")
+    for commit, _ in rows:
+        cells = (commit.revision[:8], f"{commit.at:%m-%d %H:%M:%S}", commit.author, _subject(commit))
+        table.add_row(*map(Text, cells))
     return table
 
 
