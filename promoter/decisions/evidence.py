@@ -98,9 +98,8 @@ class Scales:
 
     @property
     def bound(self) -> ExcessBound:
-        """The bound that is furthest from its goal since the start: what is still lacking is counted from it."""
-        beta = self._policy.evidence.false_promote
-        return max((bound for _, bound in self._since_start), key=lambda bound: bound.value(beta / 2))
+        """The bound that is furthest from its goal: what is still lacking is counted from it."""
+        return max(self._asked(), key=lambda bound: bound.value(self._policy.evidence.false_promote / 2))
 
     def evidence(self, *, weight: int, rate: float) -> Evidence:
         """All of it. weight: in percent. rate: requests per second of both arms."""
@@ -133,11 +132,16 @@ class Scales:
         )
 
     def _upper_bound(self) -> float:
-        """A mean since the start is slow to see what begins late, so it is asked twice, each with half of beta."""
-        beta = self._policy.evidence.false_promote / 2
+        return self.bound.value(self._policy.evidence.false_promote / 2)
+
+    def _asked(self) -> list[ExcessBound]:
+        """The bounds that count: those of the source that must be there, and of another one that has spoken.
+
+        A mean since the start is slow to see what begins late, so each is asked twice, with half of beta.
+        """
         needed = _sources(self._policy.evidence.source)[0]
-        asked = [bound for arms, bound in (*self._since_start, *self._since_weight) if bound.informed or arms is needed]
-        return max(bound.value(beta) for bound in asked)
+        bounds = (*self._since_start, *self._since_weight)
+        return [bound for arms, bound in bounds if bound.informed or arms is needed]
 
 
 def weigh(

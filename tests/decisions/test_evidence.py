@@ -51,6 +51,15 @@ def test_errors_that_only_the_proxy_sees_count_against_the_canary():
     assert evidence(hidden, policy(evidence=EvidencePolicy(source=Source.SERVER))).log_odds < 0
 
 
+def test_what_is_lacking_is_counted_from_a_source_that_speaks():
+    # Both sources are asked by default; a proxy that is not read must not make it look as if nothing were known.
+    def lacking(count):
+        bound = scales([interval(15.0 * n, arm(50), arm(450)) for n in range(1, count + 1)]).bound
+        return bound.requests_until(0.02, 0.025, ratio=0.0, share=0.1)
+
+    assert lacking(1) > lacking(3) > lacking(6) > 0
+
+
 def test_what_the_proxy_should_say_and_does_not_proves_nothing():
     silent = [interval(15.0 * n, arm(500), arm(9500)) for n in range(1, 9)]
     found = evidence(silent, policy(evidence=EvidencePolicy(source=Source.PROXY)))
