@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,9 +15,8 @@ from rich.text import Text
 
 from promoter.cli.wiring import reconciler, tells_errors, told
 from promoter.control.reconcile import Survey, Verdict
-from promoter.documents.evidence_text import odds_text
 from promoter.domain.action import ACTION_NAMES, Hold
-from promoter.domain.figures import grouped, percent
+from promoter.domain.figures import grouped, odds, odds_text, percent
 
 
 @click.command()
@@ -78,7 +76,7 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
     if action.evidence is not None:
         evidence = action.evidence
         data["evidence"] = {
-            "odds": math.exp(min(evidence.log_odds, 700)),
+            "odds": odds(evidence.log_odds),
             "log_e": dict(evidence.log_e),
             "upper_bound": evidence.upper_bound,
             "canary": {"requests": evidence.canary.requests, "bad": evidence.canary.bad},

@@ -48,7 +48,10 @@ class Ports:
 
 
 class Observer:
-    """Looks at models. Between passes it keeps only what spares questions: listings, and newest sample times."""
+    """Looks at models. Between passes it keeps only what spares questions, and what it could ask for again.
+
+    All but the newest sample times, which a fresh process does without.
+    """
 
     def __init__(self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta) -> None:
         self._ports = ports

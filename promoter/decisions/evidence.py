@@ -169,10 +169,15 @@ def excess(evidence: Evidence) -> float:
     if evidence.proxy_canary and evidence.proxy_stable:
         pairs.append((evidence.proxy_canary, evidence.proxy_stable))
     return max(
-        ours / max(1, canary.requests) - theirs / max(1, stable.requests)
+        gap(ours, canary, theirs, stable)
         for canary, stable in pairs
         for ours, theirs in ((canary.bad, stable.bad), *zip(canary.slow, stable.slow, strict=False))
     )
+
+
+def gap(ours: int, canary: ArmCounts, theirs: int, stable: ArmCounts) -> float:
+    """How much larger the share of `ours` among the canary's requests is than that of `theirs` among stable's."""
+    return ours / max(1, canary.requests) - theirs / max(1, stable.requests)
 
 
 def is_slower(counts: IntervalCounts) -> bool | None:

@@ -12,7 +12,7 @@ from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Hold, Promote, SetWeight
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import Evidence
-from promoter.domain.figures import grouped, percent
+from promoter.domain.figures import grouped, odds_text, percent
 
 # Odds from which on nothing rises: a sign of harm, not yet a proof.
 HOLD_AT_ODDS = 5.0
@@ -26,8 +26,8 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     if waiting:
         return trial.hold(f"waits until the last commit is live: {waiting}")
     if trial.evidence is not None and trial.evidence.log_odds >= math.log(HOLD_AT_ODDS):
-        odds = math.exp(min(trial.evidence.log_odds, 50))
-        return trial.hold(f"a sign of harm, not yet a proof: odds {odds:.3g} to 1 against {trial.canary.version}")
+        odds = odds_text(trial.evidence.log_odds)
+        return trial.hold(f"a sign of harm, not yet a proof: odds {odds} against {trial.canary.version}")
     split = trial.evidence.split if trial.evidence else None
     if split is not None and is_another_split(split):
         return trial.hold(

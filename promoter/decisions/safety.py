@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from promoter.decisions.evidence import excess
+from promoter.decisions.evidence import excess, gap
 from promoter.decisions.readiness import degraded, not_live_because, route_is_away, waits_for_capacity
 from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Revert, Withdraw
@@ -103,11 +103,11 @@ def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
 def _verdict(evidence: Evidence) -> str:
     """What was seen, in percent of requests: failures, or slowness where that is more than failures explain."""
     canary, stable = evidence.canary, evidence.stable
-    gaps = [_gap(ours, canary, theirs, stable) for ours, theirs in zip(canary.slow, stable.slow, strict=True)]
+    gaps = [gap(ours, canary, theirs, stable) for ours, theirs in zip(canary.slow, stable.slow, strict=True)]
     widest = max(gaps, default=0.0)
     if _loudest(evidence) == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
         return f"{_failures(evidence.proxy_canary, evidence.proxy_stable)}, as the proxy sees it"
-    failed = _gap(canary.bad, canary, stable.bad, stable)
+    failed = gap(canary.bad, canary, stable.bad, stable)
     if max(failed, widest) < MIN_EXCESS:
         return "its requests take longer on average than stable's, interval after interval"
     # A failed request counts as slow as well.
@@ -126,10 +126,6 @@ def _failures(canary: ArmCounts, stable: ArmCounts) -> str:
         f"{percent(canary.bad, canary.requests)} of requests failed "
         f"against {percent(stable.bad, stable.requests)} on stable"
     )
-
-
-def _gap(ours: int, canary: ArmCounts, theirs: int, stable: ArmCounts) -> float:
-    return ours / max(1, canary.requests) - theirs / max(1, stable.requests)
 
 
 def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:

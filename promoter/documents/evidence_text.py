@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from promoter.domain.evidence import ArmCounts, Evidence
-from promoter.domain.figures import grouped
+from promoter.domain.figures import grouped, odds, odds_text
 from promoter.domain.version import ModelVersion
-
-_LARGEST_SHOWN_ODDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +43,13 @@ def evidence_sentence(evidence: Evidence, canary: ModelVersion, stable: ModelVer
     return f"{failed}; the odds against {canary} are {odds_text(evidence.log_odds)}."
 
 
-def odds_text(log_odds: float) -> str:
-    """Odds as people say them: `0.4 to 1`, `1 310 to 1`."""
-    if math.isnan(log_odds):
-        return "unknown"
-    if log_odds > math.log(_LARGEST_SHOWN_ODDS):
-        return f"more than {grouped(_LARGEST_SHOWN_ODDS)} to 1"
-    odds = math.exp(log_odds)
-    if odds < 0.01:
-        return "less than 0.01 to 1"
-    return f"{odds:.2g} to 1" if odds < 10 else f"{grouped(round(odds))} to 1"
-
-
 def evidence_json(evidence: Evidence) -> str:
     """Everything a decision can be recomputed from, as one line of ASCII with sorted keys."""
     plain = {
         "window": {"from": _rfc3339(evidence.start), "to": _rfc3339(evidence.end)},
         "intervals": evidence.intervals,
         "counts": {"canary": _plain_counts(evidence.canary), "stable": _plain_counts(evidence.stable)},
-        "odds": _number(_capped_exp(evidence.log_odds)),
+        "odds": _number(odds(evidence.log_odds)),
         "log_e": {name: _number(value) for name, value in evidence.log_e.items()},
         "upper_bound": _number(evidence.upper_bound),
         "bounds_us": [_number(bound) for bound in evidence.bounds_us],
@@ -111,10 +96,6 @@ def _plain_counts(counts: ArmCounts) -> dict[str, int | list[int]]:
 def _counts(plain: Any) -> ArmCounts:
     slow = tuple(int(count) for count in plain["slow"])
     return ArmCounts(int(plain["requests"]), int(plain["bad"]), int(plain["faults"]), slow)
-
-
-def _capped_exp(exponent: float) -> float:
-    return math.exp(min(exponent, math.log(sys.float_info.max)))
 
 
 def _number(value: float) -> float | None:

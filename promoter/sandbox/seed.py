@@ -24,8 +24,8 @@ release: {}
 """
 
 
-def default_policy(layout: Layout) -> str:
-    """policy.yaml of a sandbox."""
+def default_policy(layout: Layout, budget: int = 20) -> str:
+    """policy.yaml of a sandbox. budget: failed requests one is ready to lose in one reaction time."""
     return f"""\
 # A sandbox is watched by somebody who does not want to wait. This policy asks for less proof than a
 # shop would: there, leave `margin` at 0.005 and soak and guard at minutes, and let rollouts take their time.
@@ -35,7 +35,7 @@ evidence:
   margin: 0.02      # four times the usual excess of failed requests is let through
   interval: 5s
 ramp:
-  budget: 20        # failed requests one is ready to lose in one reaction time
+  budget: {budget}        # failed requests one is ready to lose in one reaction time
   max_weight: 50
 soak: 10s
 guard: 10s

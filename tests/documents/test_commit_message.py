@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promoter.documents.commit_message import Decision, DecisionRecord, read_trailers, write_message
-from promoter.documents.evidence_text import RecordedEvidence, evidence_json, odds_text, parse_evidence
+from promoter.documents.evidence_text import RecordedEvidence, evidence_json, parse_evidence
 from promoter.domain.action import Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.evidence import ArmCounts, Evidence
+from promoter.domain.figures import odds_text
 from promoter.domain.names import ServedModel
 from promoter.domain.release import Canary, Release, Stable
 from promoter.domain.version import Digest, ModelVersion

@@ -11,8 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from promoter.documents.evidence_text import odds_text
-from promoter.domain.figures import grouped, percent
+from promoter.domain.figures import grouped, odds_text, percent
 from promoter.sandbox.demo.cast import Outcome
 from promoter.sandbox.demo.standing import Standing
 

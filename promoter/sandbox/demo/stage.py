@@ -19,6 +19,7 @@ from promoter.sandbox.demo.screen import Screen
 from promoter.sandbox.layout import Layout
 from promoter.sandbox.model_zoo import half_upload
 from promoter.sandbox.parts import AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC, clean_environment
+from promoter.sandbox.seed import default_policy
 from promoter.sandbox.supervisor import PartState, Sandbox
 from promoter.sandbox.traffic_results import OK, TrafficSecond, read_results
 
@@ -31,22 +32,8 @@ _STEADY_SECONDS = 5
 
 
 def demo_policy(layout: Layout) -> str:
-    """policy.yaml of the demo."""
-    return f"""\
-# The audience does not want to wait. This policy asks for less proof than a shop would: there, leave `margin`
-# at 0.005 and soak and guard at minutes, and let rollouts take their time.
-candidates:
-  store: {layout.model_store_url}
-evidence:
-  margin: 0.02      # four times the usual excess of failed requests is let through
-  interval: 5s
-ramp:
-  budget: 10        # failed requests one is ready to lose in one reaction time
-  max_weight: 50
-soak: 10s
-guard: 10s
-max_blind: 30s
-"""
+    """policy.yaml of the demo: the sandbox's, at half the risk, so that a bad version is seen to cost little."""
+    return default_policy(layout, budget=10)
 
 
 class ModelBuild:
