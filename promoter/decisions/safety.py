@@ -16,6 +16,9 @@ from promoter.domain.figures import percent
 # A revert also needs this much excess of the bad ratio in the plain counts.
 MIN_EXCESS = 0.0005
 
+# The scores that failed requests feed; a slow one may feed the ceilings, too.
+_ABOUT_FAILURES = ("errors", "slo", "hard_ceiling")
+
 # A canary that should have had this many requests and had none gets none at all.
 _BLACK_HOLE_REQUESTS = 20
 
@@ -101,24 +104,34 @@ def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
 
 
 def _verdict(evidence: Evidence) -> str:
-    """What was seen, in percent of requests: failures, or slowness where that is more than failures explain."""
-    canary, stable = evidence.canary, evidence.stable
-    gaps = [gap(ours, canary, theirs, stable) for ours, theirs in zip(canary.slow, stable.slow, strict=True)]
-    widest = max(gaps, default=0.0)
+    """What was seen, in percent of requests: failures, and slowness where that is more than failures explain."""
     if _loudest(evidence) == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
         return f"{_failures(evidence.proxy_canary, evidence.proxy_stable)}, as the proxy sees it"
-    failed = gap(canary.bad, canary, stable.bad, stable)
-    if max(failed, widest) < MIN_EXCESS:
-        return "its requests take longer on average than stable's, interval after interval"
-    # A failed request counts as slow as well.
-    if widest < 2 * failed:
-        return _failures(canary, stable)
-    index = gaps.index(widest)
+    recent = _signs(evidence, evidence.last_canary, evidence.last_stable)
     return (
-        f"{percent(canary.slow[index], canary.requests)} of requests took longer than "
-        f"{evidence.bounds_us[index] / 1000:.3g} ms "
-        f"against {percent(stable.slow[index], stable.requests)} on stable"
+        _signs(evidence, evidence.canary, evidence.stable)
+        or (f"in the last five minutes {recent}" if recent else "")
+        or "its requests take longer on average than stable's, interval after interval"
     )
+
+
+def _signs(evidence: Evidence, canary: ArmCounts, stable: ArmCounts) -> str:
+    """The plain counts that show harm, as a sentence; empty where none does."""
+    failed = gap(canary.bad, canary, stable.bad, stable)
+    gaps = [gap(ours, canary, theirs, stable) for ours, theirs in zip(canary.slow, stable.slow, strict=False)]
+    widest = max(gaps, default=0.0)
+    signs = []
+    if failed >= MIN_EXCESS and any(evidence.log_e.get(name, 0.0) > 0 for name in _ABOUT_FAILURES):
+        signs.append(_failures(canary, stable))
+    # A failed request counts as slow as well.
+    if widest >= max(MIN_EXCESS, 2 * failed):
+        index = gaps.index(widest)
+        signs.append(
+            f"{percent(canary.slow[index], canary.requests)} of requests took longer than "
+            f"{evidence.bounds_us[index] / 1000:.3g} ms "
+            f"against {percent(stable.slow[index], stable.requests)} on stable"
+        )
+    return ", and ".join(signs)
 
 
 def _failures(canary: ArmCounts, stable: ArmCounts) -> str:

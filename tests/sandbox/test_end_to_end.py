@@ -39,7 +39,7 @@ def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch, number, few
     watch.until_reverted(number, patience=120)
     assert watch.release.stable == before
     assert watch.said(number)[-2:] == [f"canary {number} reverted", f"canary {number} removed"]
-    # A failed request is also one that was not answered in time: the reason names whichever was the clearer sign.
+    # On a machine that is busy the reason may name slowness besides.
     assert "requests failed" in watch.release.rejection(version).reason
     failed = sum(
         count for second in watch.seconds for code, count in second.answered.get(version, {}).items() if code != "OK"
