@@ -1,4 +1,4 @@
-"""A rollout fed interval by interval, in closed loop, by exactly the rules that run live.
+"""A rollout fed interval by interval, by exactly the rules that run live.
 
 Forecasts, backtests and simulations walk it. Everything around the counts is in order here: commits are live at
 once, pods are Ready, everybody can be seen; how long that takes is for the caller to add.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from promoter.decisions.evidence import Scales
+from promoter.decisions.fair_weather import OURS, all_well
 from promoter.decisions.rollout import judge
 from promoter.decisions.transition import released
 from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Promote, Revert, SetWeight
-from promoter.domain.application import Application, Deployment, Health, Pod, SyncStatus
 from promoter.domain.calibration import Calibration
 from promoter.domain.evidence import IntervalCounts
 from promoter.domain.measurements import Measurements
@@ -23,11 +22,10 @@ from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Canary, Release, Stable
-from promoter.domain.repository import Change, Lineage
+from promoter.domain.repository import Change
 from promoter.domain.version import Digest, ModelVersion
 
 _SERVED = ServedModel("any", "any")
-_STABLE, _CANARY = ModelVersion(1), ModelVersion(2)
 _DIGEST = Digest("sha256:" + "0" * 64)
 _REVISION = "0" * 40
 
@@ -39,7 +37,9 @@ class Course:
     """One rollout. `ended` is the Promote or Revert that ended it, None while it goes on; `evidence` what is known.
 
     reaction_time: goes into the ramp. full: pods that carry all traffic; a weight never exceeds what the canary's
-    share of them carries. start: seconds since the epoch at which the canary is there.
+    share of them carries. start: seconds since the epoch at which the canary is there. recorded: the counts were
+    measured at weights that somebody else decided, so their split says nothing of the route. versions: stable's
+    and the canary's number, for the sentences.
     """
 
     def __init__(
@@ -50,9 +50,14 @@ class Course:
         reaction_time: timedelta,
         start: float,
         full: int = 100,
+        recorded: bool = False,
+        versions: tuple[int, int] = (1, 2),
     ) -> None:
         since = datetime.fromtimestamp(start, UTC)
+        stable, canary = map(ModelVersion, versions)
         self._calibration = calibration
+        self._full = full
+        self._recorded = recorded
         self._scales = Scales(policy, calibration, start=start)
         self._intervals: list[IntervalCounts] = []
         self.evidence = self._scales.evidence(weight=0, rate=0.0)
@@ -60,13 +65,13 @@ class Course:
         self._seen = Observation(
             served=_SERVED,
             head=_REVISION,
-            release=Release(Stable(_STABLE, _DIGEST, full), Canary(_CANARY, _DIGEST, 0, 1, since)),
+            release=Release(Stable(stable, _DIGEST, full), Canary(canary, _DIGEST, 0, 1, since)),
             policy=policy,
             changed=Change(_REVISION, since, "", ours=True, before=None),
             weight_since=since,
             traits=ClusterTraits(reaction_time=reaction_time),
             calibration=calibration,
-            lineage=Lineage(contains=True, unchanged=True),
+            lineage=OURS,
             measurements=Measurements(start, start),
         )
 
@@ -78,16 +83,54 @@ class Course:
             return 100 if isinstance(self.ended, Promote) else 0
         return canary.weight
 
+    def begin(self, rate: float) -> Action:
+        """Decide on the first weight, before the canary has answered a request. rate: requests per second."""
+        self.evidence = self._scales.evidence(weight=0, rate=rate)
+        return self._decide(self._seen.weight_since)
+
     def step(self, counts: IntervalCounts, rate: float) -> Action:
         """Take one interval and decide at its end; the weight it decides on holds from there.
 
         rate: requests per second. Commits that only make pods are made on the way. Not to be called after the end.
         """
-        now = datetime.fromtimestamp(counts.end, UTC)
-        begin = counts.end - self._calibration.interval.total_seconds()
-        self._scales.add(counts, at_present_weight=begin >= self._seen.weight_since.timestamp())
-        self._intervals.append(counts)
-        self.evidence = self._scales.evidence(weight=self.weight, rate=rate)
+        return self._decide(self._take(counts, rate))
+
+    def follow(self, counts: IntervalCounts, rate: float, weight: int) -> Action:
+        """Take one interval in which the canary had `weight` percent, and say what would be decided at its end.
+
+        Nothing is done about it: the weights are those that were.
+        """
+        if weight != self.weight:
+            self._turn(weight, datetime.fromtimestamp(self._begin(counts), UTC))
+        now = self._take(counts, rate)
+        return judge(self._trial(now), now)
+
+    def watch(self, counts: IntervalCounts, rate: float) -> None:
+        """Take one interval and decide nothing: what the counts go on to say after the end."""
+        self._take(counts, rate)
+
+    def _begin(self, counts: IntervalCounts) -> float:
+        return counts.end - self._calibration.interval.total_seconds()
+
+    def _take(self, counts: IntervalCounts, rate: float) -> datetime:
+        """Put one interval on the scales; the time at its end."""
+        at_present_weight = self._begin(counts) >= self._seen.weight_since.timestamp()
+        self._scales.add(counts, at_present_weight=at_present_weight)
+        self._intervals = [*self._intervals[-_REMEMBERED:], counts]
+        self.evidence = self._scales.evidence(weight=0 if self._recorded else self.weight, rate=rate)
+        return datetime.fromtimestamp(counts.end, UTC)
+
+    def _turn(self, weight: int, at: datetime) -> None:
+        """The canary has another weight since `at`, and whatever pods it needs."""
+        canary = self._seen.release.canary
+        if canary is None:
+            raise AssertionError("the course has ended")
+        turned = replace(canary, weight=weight, replicas=self._full)
+        release = replace(self._seen.release, canary=turned)
+        self._seen = replace(self._seen, release=release, weight_since=at)
+        self._scales.change_weight()
+
+    def _decide(self, now: datetime) -> Action:
         while True:
             action = judge(self._trial(now), now)
             weight = self.weight
@@ -99,14 +142,13 @@ class Course:
         release = self._seen.release
         if release.canary is None or release.stable is None:
             raise AssertionError("the course has ended")
-        canary, full = release.canary, release.stable.replicas or 1
-        seen = replace(self._seen, application=_all_well(canary.weight, canary.replicas, full), newest_sample=now)
+        seen = replace(self._seen, application=all_well(release, _REVISION), newest_sample=now)
         return Trial(
             seen,
             release.stable,
-            canary,
+            release.canary,
             self._calibration,
-            tuple(self._intervals[-_REMEMBERED:]),
+            tuple(self._intervals),
             self.evidence,
             self._scales.bound,
         )
@@ -119,16 +161,3 @@ class Course:
         if self.weight != before:
             self._seen = replace(self._seen, weight_since=now)
             self._scales.change_weight()
-
-
-@lru_cache(maxsize=4096)
-def _all_well(weight: int, replicas: int, full: int) -> Application:
-    """Argo CD's answer when everything is as the commit says."""
-    deployments = (_deployment(_STABLE, full), _deployment(_CANARY, replicas))
-    route = {_STABLE: 100 - weight, _CANARY: weight}
-    return Application(SyncStatus.SYNCED, Health.HEALTHY, _REVISION, deployments=deployments, route=route)
-
-
-def _deployment(version: ModelVersion, replicas: int) -> Deployment:
-    pods = tuple(Pod(f"{version}-{number}", ready=True) for number in range(replicas))
-    return Deployment(version, Health.HEALTHY, pods=pods)

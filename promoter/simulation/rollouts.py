@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from promoter.decisions.calibration import chosen
-from promoter.decisions.course import Course
+from promoter.decisions.closed_loop import ClosedLoop, Delays, Span
 from promoter.domain.action import Revert
 from promoter.domain.calibration import Calibration
-from promoter.domain.evidence import ArmCounts, IntervalCounts
+from promoter.domain.evidence import ArmCounts
 from promoter.domain.measurements import LatencyProfile
 from promoter.domain.policy import Limits, RolloutPolicy
 from promoter.errors import InvalidInput
@@ -21,11 +21,6 @@ from promoter.simulation.latency import SlowPods, profile
 from promoter.simulation.outcome import Outcome, Verdict
 from promoter.simulation.peers import Peer
 from promoter.simulation.stream import GRID, STABLE_PODS, Scenario, SlotCounts, Stream
-
-# Any moment that divides by every evidence interval.
-_START = 1_800_000_000
-
-_RATE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,22 @@ def promoter_rollout(setup: Setup, run: int) -> Outcome:
     scenario = setup.scenario
     history = History(scenario, setup.seed, run)
     calibration = chosen(history.dispersions(), _profile(scenario), setup.policy, timedelta(seconds=setup.scrape))
-    return _Rollout(setup, run, calibration, history).outcome()
+    traffic = _Requests(setup, run, calibration)
+    length = round(calibration.interval.total_seconds())
+    delays = Delays(setup.reaction, setup.raise_delay, setup.revert_delay)
+    rate = history.last(length).requests / length
+    end, loop = 0.0, ClosedLoop(setup.policy, calibration, traffic, rate=rate, delays=delays)
+    for step in loop.steps(setup.horizon):
+        # The step after a revert is what the canary still gets: it has been caught before.
+        end = end if step.weight == 0 else step.end
+    verdict, seconds = _verdict(loop), round(end)
+    return Outcome(verdict, setup.horizon if verdict is Verdict.UNDECIDED else seconds, traffic.extra, calibration.bet)
+
+
+def _verdict(loop: ClosedLoop) -> Verdict:
+    if isinstance(loop.course.ended, Revert):
+        return Verdict.REVERTED
+    return Verdict.PROMOTED if loop.course.weight == 100 else Verdict.UNDECIDED
 
 
 def peer_rollout(setup: Setup, run: int, peer: Peer) -> Outcome:
@@ -98,65 +108,29 @@ def peer_rollout(setup: Setup, run: int, peer: Peer) -> Outcome:
     return Outcome(Verdict.UNDECIDED, setup.horizon, extra)
 
 
-class _Rollout:
-    """Our own rule's walk: evidence by the interval, weights that are live only some seconds after their commit."""
+class _Requests:
+    """The requests of one run. `extra`: those that failed on the canary so far and would not have on stable."""
 
-    def __init__(self, setup: Setup, run: int, calibration: Calibration, history: History) -> None:
-        self._setup = setup
-        self._calibration = calibration
-        self._length = round(calibration.interval.total_seconds())
+    def __init__(self, setup: Setup, run: int, calibration: Calibration) -> None:
+        self._slot = setup.scenario.slot
         self._stream = Stream(setup.scenario, setup.seed, run)
         self._slow_pods = _slow_pods(setup, run, calibration)
-        self._course = Course(
-            setup.policy, calibration, reaction_time=timedelta(seconds=setup.reaction), start=_START - self._length
-        )
-        self._slot = 0
-        self._extra = 0
-        self._recent: deque[int] = deque(maxlen=-(-_RATE_SECONDS // self._length))
-        # Before the canary has a weight all requests are stable's; the clock starts when the first weight is live.
-        self._decide(ArmCounts(slow=(0,) * len(calibration.bounds_us)), history.last(self._length), end=0)
-        self._live = self._course.weight
-        self._coming: deque[tuple[int, int]] = deque()
+        self.extra = 0
 
-    def outcome(self) -> Outcome:
-        """To the end of it."""
-        for end in range(self._length, self._setup.horizon + 1, self._length):
-            before = self._course.weight
-            self._decide(*self._pass(end), end=end)
-            weight = self._course.weight
-            if weight == 100:
-                return self._ended(Verdict.PROMOTED, end)
-            if isinstance(self._course.ended, Revert):
-                self._pass(end + self._setup.revert_delay)
-                return self._ended(Verdict.REVERTED, end)
-            if weight != before:
-                self._coming.append((end + self._setup.raise_delay, weight))
-        return self._ended(Verdict.UNDECIDED, self._setup.horizon)
-
-    def _ended(self, verdict: Verdict, seconds: int) -> Outcome:
-        return Outcome(verdict, seconds, self._extra, self._calibration.bet)
-
-    def _pass(self, end: int) -> tuple[ArmCounts, ArmCounts]:
-        """Let requests arrive until `end`, in seconds: the counts of canary and stable."""
-        slots = []
-        while self._slot * self._setup.scenario.slot < end:
-            while self._coming and self._coming[0][0] <= self._slot * self._setup.scenario.slot:
-                self._live = self._coming.popleft()[1]
-            slots.append(self._stream.at(self._slot, self._live))
-            self._slot += 1
+    def counts(self, spans: Sequence[Span]) -> tuple[ArmCounts, ArmCounts]:
+        """As `Traffic` says; every moment at which the weight changes is the end of a slot."""
+        slots = [
+            self._stream.at(slot, span.weight)
+            for span in spans
+            for slot in range(round(span.begin / self._slot), round(span.end / self._slot))
+        ]
         whole = SlotCounts(*map(sum, zip(*slots, strict=True))) if slots else SlotCounts(0, 0, 0, 0, 0)
-        self._extra += whole.canary_bad - whole.spared
-        return (
-            ArmCounts(whole.canary, whole.canary_bad, whole.canary_bad),
-            ArmCounts(whole.stable, whole.stable_bad, whole.stable_bad),
-        )
-
-    def _decide(self, canary: ArmCounts, stable: ArmCounts, *, end: int) -> None:
-        if self._slow_pods is not None:
-            canary, stable = self._slow_pods.timed(canary, 1), self._slow_pods.timed(stable, STABLE_PODS)
-        self._recent.append(canary.requests + stable.requests)
-        rate = sum(self._recent) / (len(self._recent) * self._length)
-        self._course.step(IntervalCounts(_START + end, canary, stable), rate)
+        self.extra += whole.canary_bad - whole.spared
+        canary = ArmCounts(whole.canary, whole.canary_bad, whole.canary_bad)
+        stable = ArmCounts(whole.stable, whole.stable_bad, whole.stable_bad)
+        if self._slow_pods is None:
+            return canary, stable
+        return self._slow_pods.timed(canary, 1), self._slow_pods.timed(stable, STABLE_PODS)
 
 
 def _slow_pods(setup: Setup, run: int, calibration: Calibration) -> SlowPods | None:
