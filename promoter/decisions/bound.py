@@ -82,7 +82,7 @@ class ExcessBound:
         """
 
         def enough(count: int) -> bool:
-            return self._grown(count, ratio, share).refutes(margin, beta)
+            return self.after(count, ratio=ratio, share=share).refutes(margin, beta)
 
         if self.refutes(margin, beta):
             return 0
@@ -97,12 +97,14 @@ class ExcessBound:
             low, high = (low, middle) if enough(middle) else (middle, high)
         return high
 
-    def _grown(self, canary: int, ratio: float, share: float) -> ExcessBound:
+    def after(self, canary: float, *, ratio: float, share: float) -> ExcessBound:
+        """The bound after so many more canary requests, both arms failing at `ratio`, the canary with this `share`."""
         grown = ExcessBound(self._phi)
         grown._logs = list(self._logs)
         grown._requests = self._requests
-        stable = canary * (1 - share) / share
-        grown._add(canary * ratio, canary, stable * ratio, stable)
+        if canary > 0:
+            stable = canary * (1 - share) / share
+            grown._add(canary * ratio, canary, stable * ratio, stable)
         return grown
 
     def _score(self, excess: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from promoter.decisions.counting import pod_blocks
-from promoter.decisions.dispersion import Dispersion, dispersion
+from promoter.decisions.dispersion import Dispersion, bad_ratio, dispersion
 from promoter.domain.calibration import Calibration
 from promoter.domain.latency_buckets import bucket_at_or_above
 from promoter.domain.measurements import LatencyProfile, Measurements
@@ -35,18 +35,25 @@ def calibrate(
     scrape_interval: timedelta,
 ) -> Calibration:
     """Everything that is chosen before the first canary request. history: stable's counters over the hour before."""
-    past = (
-        {}
-        if history is None
-        else {seconds: dispersion(pod_blocks(history, stable, seconds, scrape_interval)) for seconds in BLOCKS}
-    )
-    return chosen(past, profile, policy, scrape_interval)
+    if history is None:
+        return chosen({}, profile, policy, scrape_interval)
+    blocks = {seconds: pod_blocks(history, stable, seconds, scrape_interval) for seconds in BLOCKS}
+    past = {seconds: dispersion(found) for seconds, found in blocks.items()}
+    return chosen(past, profile, policy, scrape_interval, base=bad_ratio(blocks[BLOCKS[0]]))
 
 
 def chosen(
-    past: dict[int, Dispersion], profile: LatencyProfile, policy: RolloutPolicy, scrape_interval: timedelta
+    past: dict[int, Dispersion],
+    profile: LatencyProfile,
+    policy: RolloutPolicy,
+    scrape_interval: timedelta,
+    *,
+    base: float | None = None,
 ) -> Calibration:
-    """The choice, from the dispersion at each length of blocks; an empty `past` means that nothing is known."""
+    """The choice, from the dispersion at each length of blocks; an empty `past` means that nothing is known.
+
+    base: the share of stable's requests that failed.
+    """
     gate = _gate(past)
     bet = policy.evidence.bet
     reason = f"the policy asks for the {bet} bet"
@@ -66,6 +73,7 @@ def chosen(
         interval=policy.evidence.interval or natural,
         bounds_us=latency_bounds(profile, policy.limits),
         reason=reason,
+        base=base,
     )
 
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from promoter.decisions.evidence import Scales
 from promoter.decisions.fair_weather import OURS, all_well
-from promoter.decisions.rollout import judge
 from promoter.decisions.transition import released
 from promoter.decisions.trial import Trial
+from promoter.decisions.verdict import judge
 from promoter.domain.action import Action, Promote, Revert, SetWeight
 from promoter.domain.calibration import Calibration
 from promoter.domain.evidence import IntervalCounts

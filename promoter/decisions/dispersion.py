@@ -42,3 +42,9 @@ def dispersion(blocks: Sequence[Sequence[PodBlock]]) -> Dispersion:
         df += len(pods) - 1
     mean = bad_everywhere / entries if entries else 0.0
     return Dispersion(squares / df if df else None, df, mean)
+
+
+def bad_ratio(blocks: Sequence[Sequence[PodBlock]]) -> float | None:
+    """The share of requests that failed, over all blocks and pods; None where there were none."""
+    requests = sum(count for block in blocks for _, count in block)
+    return sum(bad for block in blocks for bad, _ in block) / requests if requests else None

@@ -1,17 +1,12 @@
-"""The next action of a rollout. No I/O and no clock: both arrive as arguments.
-
-Safety is asked first and progress last: a way back needs neither a healthy Argo CD nor a live commit,
-a step forward needs everything.
-"""
+"""The next action of a model. No I/O and no clock: both arrive as arguments."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from promoter.decisions.progress import obstacle, progress
-from promoter.decisions.safety import blindness, broken_pods, end_of_revert, harm
 from promoter.decisions.start import first_version, next_candidate
 from promoter.decisions.trial import Trial
+from promoter.decisions.verdict import judge
 from promoter.domain.action import Action
 from promoter.domain.observation import Observation
 
@@ -24,15 +19,3 @@ def decide(seen: Observation, now: datetime) -> Action:
     if release.canary is None:
         return next_candidate(seen, release.stable, now)
     return judge(Trial.of(seen, release.stable, release.canary), now)
-
-
-def judge(trial: Trial, now: datetime) -> Action:
-    """The action for a rollout under way."""
-    return (
-        end_of_revert(trial, now)
-        or harm(trial)
-        or broken_pods(trial, now)
-        or blindness(trial, now)
-        or obstacle(trial, now)
-        or progress(trial, now)
-    )

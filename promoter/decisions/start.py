@@ -7,8 +7,12 @@ from datetime import datetime
 from promoter.decisions import ramp
 from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import request_rate
+from promoter.decisions.feasibility import cannot_end
+from promoter.decisions.forecast import in_short
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Action, Hold, Promote, StartCanary
+from promoter.domain.calibration import Calibration
+from promoter.domain.figures import per_second
 from promoter.domain.observation import Observation
 from promoter.domain.release import Stable
 from promoter.domain.version import StoredVersion
@@ -47,9 +51,18 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
         replicas=ramp.replicas_for(weight, full),
         stable_replicas=full,
         reason=f"{offered.version} is the newest complete version above {stable.version}. "
-        f"At {rate:.0f} requests a second its first weight will be about {weight} %. "
+        f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
         f"Evidence: {seen.calibration.reason}",
+        outlook=_outlook(seen, seen.calibration, rate, full),
     )
+
+
+def _outlook(seen: Observation, calibration: Calibration, rate: float, full: int) -> str:
+    """What people should know before it begins: whether it can end at all, or how it is expected to go."""
+    barred = cannot_end(seen.policy, phi=calibration.phi, base=calibration.base or 0.0, rate=rate)
+    if barred is not None:
+        return f"As things stand {barred}"
+    return in_short(seen.policy, calibration, seen.traits, rate=rate, full=full)
 
 
 def _offered(seen: Observation) -> StoredVersion | Hold:

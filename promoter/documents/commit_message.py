@@ -20,6 +20,7 @@ from promoter.errors import InvalidName
 
 _WIDTH = 72
 _PARENT_DIGITS = 12
+_LONGEST_OUTLOOK = 800
 _NO_BREAK_SPACE = "\u00a0"
 
 _MODEL = "Promoter-Model"
@@ -108,13 +109,23 @@ def _what(decision: Decision) -> str:
 
 
 def _body(decision: Decision) -> str:
-    """The reason and the evidence, as sentences."""
+    """The reason and the evidence, as sentences; what is to be expected, in a paragraph of its own."""
     action, stable = decision.action, decision.release_before.stable
-    reason = one_line(action.reason)
-    sentences = [reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "!", "?", "…")) else ".")]
+    sentences = [_sentence(one_line(action.reason))]
     if action.evidence is not None and not isinstance(action, Hold):
         sentences.append(evidence_sentence(action.evidence, action.version, stable.version if stable else None))
-    kept_together = " ".join(sentences).replace(" %", _NO_BREAK_SPACE + "%")
+    paragraphs = [" ".join(sentences)]
+    if isinstance(action, StartCanary) and action.outlook:
+        paragraphs.append(_sentence(one_line(action.outlook, _LONGEST_OUTLOOK)))
+    return "\n\n".join(map(_wrapped, paragraphs))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
+def _wrapped(text: str) -> str:
+    kept_together = text.replace(" %", _NO_BREAK_SPACE + "%")
     lines = textwrap.wrap(kept_together, _WIDTH, break_long_words=False, break_on_hyphens=False)
     # A line of dashes ends the message for `git am` and `git interpret-trailers`.
     return "\n".join(f" {line}" if line.startswith("---") else line for line in lines).replace(

@@ -10,13 +10,17 @@ from promoter.domain.version import Digest, ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class StartCanary:
-    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's."""
+    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's.
+
+    outlook: what is to be expected of it, as sentences; empty where nothing can be told.
+    """
 
     version: ModelVersion
     digest: Digest
     replicas: int
     stable_replicas: int
     reason: str
+    outlook: str = ""
     evidence: Evidence | None = None
 
 

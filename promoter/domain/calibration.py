@@ -14,7 +14,8 @@ class Calibration:
 
     bet: SHARE or REQUEST. kappa: how many times worse than stable is no harm. phi: dispersion of stable's
     errors, 1 for independent requests. interval: of the evidence. bounds_us: latency bounds in microseconds, rising.
-    reason: why this bet and this kappa, as a sentence.
+    reason: why this bet and this kappa, as a sentence. base: the share of stable's requests that failed, None where
+    there were none.
     """
 
     bet: Bet
@@ -23,3 +24,4 @@ class Calibration:
     interval: timedelta
     bounds_us: tuple[float, ...]
     reason: str
+    base: float | None = None

@@ -21,6 +21,11 @@ def grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+def per_second(rate: float) -> str:
+    """A rate as people say it: `0.2`, `3.4`, `1 200`."""
+    return grouped(round(rate)) if rate >= 10 else f"{rate:.2g}"
+
+
 def odds(log_odds: float) -> float:
     """Odds from their natural logarithm; the largest float where they would be more."""
     return math.exp(min(log_odds, math.log(sys.float_info.max)))

@@ -40,13 +40,17 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of the log, newest first in a sequence. `ours`: the promoter made it."""
+    """One commit, newest first in a sequence.
+
+    ours: the promoter made it. parent: the first one, on which it was made; None for the first commit of all.
+    """
 
     revision: Revision
     at: datetime
     author: str
     message: str
     ours: bool
+    parent: Revision | None
 
 
 @dataclass(frozen=True, slots=True)

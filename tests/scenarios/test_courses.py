@@ -84,6 +84,23 @@ def test_without_any_traffic_nothing_is_promoted():
     assert world.release.canary.weight <= 1
 
 
+def test_the_start_commit_tells_what_is_expected_of_the_rollout():
+    world = World(versions=[42, 43])
+    world.run(10)
+    told = " ".join(world.repository.commits[1]["message"].split())
+    assert "Expected of a version like stable: 2, 3, 8, 18, 30 %, all requests after 1m5s" in told
+    assert "would be reverted after about" in told
+
+
+def test_the_start_commit_tells_that_a_rollout_cannot_end_in_time_and_what_would_help():
+    world = World(rate=0.2, versions=[42, 43])
+    world.run(30)
+    told = " ".join(world.repository.commits[1]["message"].split())
+    assert "As things stand no rollout can end within max_step (1h)" in told
+    assert "about 480 requests to the canary, which at 0.2 a second and a weight of 30 % take 2h14m" in told
+    assert "Any of these would do: a margin of 4.3 %, max_step: 2h14m." in told
+
+
 def test_a_bad_version_and_then_a_good_one():
     world = World(versions=[42, 43])
     world.behaviour[43] = Behaviour(bad=0.5)
