@@ -46,6 +46,13 @@ class Repository(Protocol):
     def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
         """The newest commits, those that changed something under `folder` where one is given."""
 
+    def resolve(self, head: Revision, text: str) -> Commit:
+        """The commit that a person means: a hash, or its beginning, or `HEAD` or the branch's name for `head`.
+
+        Each may be followed by `~`, `~2`, `^`, `^2` as in Git. Raises InvalidName for anything else, and for what
+        does not exist.
+        """
+
     def publish(self, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
         """One commit on `parent` with `files` changed, pushed by compare-and-swap against `parent`.
 

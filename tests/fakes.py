@@ -29,6 +29,7 @@ from promoter.errors import (
     ClusterUnavailable,
     HeadMoved,
     InvalidDocument,
+    InvalidName,
     MetricsUnavailable,
     PushRefused,
     RepositoryUnavailable,
@@ -129,10 +130,20 @@ class FakeRepository:
         return sum(entry["author"] == "promoter" and entry["at"] > moment for entry in self.commits)
 
     def log(self, revision, folder=None, limit=50):
-        return tuple(
-            Commit(entry["id"], entry["at"], entry["author"], entry["message"], entry["author"] == "promoter")
-            for entry in reversed(self.commits)
-        )[:limit]
+        return tuple(self._as_commit(entry) for entry in reversed(self.commits))[:limit]
+
+    def resolve(self, head, text):
+        name, _, back = text.partition("~")
+        ids = [entry["id"] for entry in self.commits]
+        try:
+            named = head if name == "HEAD" else next(one for one in ids if one.startswith(name))
+            return self._as_commit(self.commits[: ids.index(named) + 1][-1 - int(back or 0)])
+        except (IndexError, StopIteration) as error:
+            raise InvalidName(f"{text!r} does not exist") from error
+
+    def _as_commit(self, entry):
+        ours = entry["author"] == "promoter"
+        return Commit(entry["id"], entry["at"], entry["author"], entry["message"], ours, entry["parent"])
 
     def publish(self, parent, files, message, at):
         for interfere in self.before_push:

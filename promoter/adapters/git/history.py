@@ -62,10 +62,19 @@ class History:
             if len(commits) >= limit:
                 break
             if folder is None or self._changed(commit, folder):
-                message = printable(commit.raw_message.decode(errors="replace"))
-                ours = self._is_ours(commit)
-                commits.append(Commit(str(commit.id), _time(commit), _author(commit), message, ours))
+                commits.append(self.commit(commit))
         return tuple(commits)
+
+    def commit(self, commit: pygit2.Commit) -> Commit:
+        """One commit as a value."""
+        return Commit(
+            revision=str(commit.id),
+            at=_time(commit),
+            author=_author(commit),
+            message=printable(commit.raw_message.decode(errors="replace")),
+            ours=self._is_ours(commit),
+            parent=str(commit.parent_ids[0]) if commit.parent_ids else None,
+        )
 
     def _changed(self, commit: pygit2.Commit, path: str) -> bool:
         parent = commit.parents[0] if commit.parent_ids else None

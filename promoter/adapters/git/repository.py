@@ -18,6 +18,7 @@ from pygit2.enums import FileMode, ObjectType
 from promoter.adapters.git.clone import Clone
 from promoter.adapters.git.history import History
 from promoter.adapters.git.remote import Remote
+from promoter.adapters.git.revisions import commit_named
 from promoter.adapters.git.scope import Scope
 from promoter.adapters.git.settings import GitSettings
 from promoter.adapters.git.signing import is_signed_by, sign
@@ -174,6 +175,11 @@ class GitRepository:
     def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
         with self._reading() as repository:
             return self._history_of(repository).log(self._commit(revision), folder, limit)
+
+    def resolve(self, head: Revision, text: str) -> Commit:
+        with self._reading() as repository:
+            found = commit_named(repository, self._commit(head), self._settings.branch, text)
+            return self._history_of(repository).commit(found)
 
     def publish(self, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
         """As the port says. Where `files` say what is there already, no commit is made and `parent` is returned."""
