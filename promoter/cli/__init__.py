@@ -15,6 +15,7 @@ _COMMANDS = {
     "once": ("promoter.cli.run", "once", "One pass; --dry-run shows the commit it would make."),
     "status": ("promoter.cli.status", "status", "What is served, what is on trial, and what it waits for."),
     "history": ("promoter.cli.history", "history", "The decisions so far, read from the Git log."),
+    "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
@@ -46,7 +47,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="promoter")
 def main() -> None:
-    r"""Serve TensorFlow models from Git, and let evidence decide.
+    """Serve TensorFlow models from Git, and let evidence decide.
 
     A new version in a model store becomes a canary. Its share of the requests rises commit by
     commit while the counts from Prometheus allow it, and ends promoted or reverted. Git is the only
@@ -59,4 +60,4 @@ def main() -> None:
 
     The promoter is told by PROMOTER_* environment variables which repository, stores and servers it
     talks to; docs/reference/settings.md lists them.
-    """
+    """  # noqa: D301 - Click's mark for "leave these lines alone" is a real backspace

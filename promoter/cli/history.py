@@ -10,11 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from promoter.adapters.git import GitRepository
-from promoter.cli.wiring import repository, tells_errors
+from promoter.cli.wiring import known_head, repository, tells_errors
 from promoter.documents.commit_message import DecisionRecord, read_trailers
-from promoter.domain.repository import Commit, Revision
-from promoter.errors import RepositoryUnavailable
+from promoter.domain.repository import Commit
 
 
 @click.command()
@@ -28,7 +26,7 @@ from promoter.errors import RepositoryUnavailable
 def history(*, model: str | None, environment: str | None, limit: int, as_json: bool) -> None:
     """The decisions so far, read from the Git log, newest first. MODEL narrows them to one model."""
     git = repository()
-    head = _head(git)
+    head = known_head(git)
     rows = [
         (commit, record)
         for commit in git.log(head, limit=limit)
@@ -40,17 +38,6 @@ def history(*, model: str | None, environment: str | None, limit: int, as_json: 
             click.echo(json.dumps(_as_data(commit, record), ensure_ascii=False))
     else:
         Console(highlight=False).print(_as_table(rows))
-
-
-def _head(git: GitRepository) -> Revision:
-    try:
-        return git.fetch()
-    except RepositoryUnavailable as error:
-        known = git.last_known_head()
-        if known is None:
-            raise
-        click.echo(f"warning: {error}; this is the history up to the last head that is known", err=True)
-        return known
 
 
 def _records(commit: Commit) -> Iterator[DecisionRecord | None]:

@@ -14,9 +14,12 @@ from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.git import GitRepository, GitSettings
 from promoter.adapters.object_store import AllowedStores, FileStore
 from promoter.adapters.prometheus import PrometheusMetrics
+from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
-from promoter.errors import PromoterError
+from promoter.domain.repository import Revision
+from promoter.errors import PromoterError, RepositoryUnavailable
+from promoter.ports import Repository
 from promoter.settings import GitRemote, Settings, git_remote, settings
 
 _Arguments = ParamSpec("_Arguments")
@@ -47,15 +50,38 @@ def repository(remote: GitRemote | None = None) -> GitRepository:
     )
 
 
-def reconciler(given: Settings) -> Reconciler:
-    """A reconciler over the real world."""
-    ports = Ports(
+def ports(given: Settings) -> Ports:
+    """The real world."""
+    return Ports(
         repository(given.git),
         AllowedStores(given.stores, {"file": FileStore()}),
         PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
         ArgoCluster(given.argocd_url, given.argocd_token_file),
     )
-    return Reconciler(ports, Observer(ports, given.traits, given.listing_interval))
+
+
+def reconciler(given: Settings) -> Reconciler:
+    """A reconciler over the real world."""
+    real = ports(given)
+    return Reconciler(real, Observer(real, given.traits, given.listing_interval))
+
+
+def explainer(given: Settings) -> tuple[Repository, Explainer]:
+    """The environment repository, and whoever explains the commits in it."""
+    real = ports(given)
+    return real.repository, Explainer(real.repository, Observer(real, given.traits, given.listing_interval))
+
+
+def known_head(git: Repository) -> Revision:
+    """The remote's head, or with a warning the last one that is known; raises RepositoryUnavailable for neither."""
+    try:
+        return git.fetch()
+    except RepositoryUnavailable as error:
+        known = git.last_known_head()
+        if known is None:
+            raise
+        click.echo(f"warning: {error}; what follows is about the last head that is known", err=True)
+        return known
 
 
 def tells_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:

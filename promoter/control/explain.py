@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from promoter.control.observe import Observer
-from promoter.decisions.hindsight import Hindsight, look_back
+from promoter.decisions.hindsight import Gap, Hindsight, look_back
 from promoter.decisions.transition import released
 from promoter.documents.commit_message import DecisionRecord, read_trailers
 from promoter.documents.evidence_text import Figure, RecordedEvidence, as_recorded, figures
@@ -107,7 +107,8 @@ class Explainer:
         if seen.release.stable is not None:
             seen = self._observer.recall(seen, now)
         found = look_back(seen, now, record.action, after)
-        compared = _compared(record.evidence, as_recorded(found.action.evidence) if found.action.evidence else None)
+        today = as_recorded(found.action.evidence) if found.action.evidence else None
+        compared = _compared(record.evidence, today, nothing_left=found.gap is Gap.EVERYTHING)
         outcome = _outcome(found, compared)
         return Explanation(
             commit,
@@ -121,11 +122,16 @@ class Explainer:
         )
 
 
-def _compared(recorded: RecordedEvidence | None, recomputed: RecordedEvidence | None) -> dict[str, Compared]:
+def _compared(
+    recorded: RecordedEvidence | None, recomputed: RecordedEvidence | None, *, nothing_left: bool
+) -> dict[str, Compared]:
+    """Figure by figure. nothing_left: no sample is there, so the recomputed ones are none, and nothing differs."""
     said = figures(recorded) if recorded else {}
-    today = figures(recomputed) if recomputed else {}
+    today = figures(recomputed) if recomputed and not nothing_left else {}
     return {
-        name: Compared(said.get(name), today.get(name), differs=name in said and said[name] != today.get(name))
+        name: Compared(
+            said.get(name), today.get(name), differs=not nothing_left and name in said and said[name] != today.get(name)
+        )
         for name in dict.fromkeys((*today, *said))
     }
 
