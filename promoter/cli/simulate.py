@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from promoter.cli.options import Duration, Ratio, policy_at
 from promoter.cli.wiring import tells_errors
-from promoter.documents.policy_file import parse_policy
-from promoter.domain.duration import format_duration, parse_duration
+from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped
 from promoter.domain.observation import ClusterTraits
-from promoter.errors import InvalidDocument, InvalidInput
+from promoter.errors import InvalidInput
 from promoter.simulation.disturbances import MEANINGS, Disturbance
 
 if TYPE_CHECKING:
@@ -34,36 +34,6 @@ _TRAITS = ClusterTraits()
 
 # What a file or a pipe gets: the table needs some room.
 _PLAIN_WIDTH = 120
-
-
-class _Ratio(click.ParamType[float]):
-    """A share of requests: `0.001` or `0.1%`."""
-
-    name = "ratio"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip()
-        try:
-            ratio = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            ratio = -1.0
-        if not 0 <= ratio <= 1:
-            self.fail(f"{text!r} is no share of requests: write it like 0.001 or 0.1%", param, ctx)
-        return ratio
-
-
-class _Duration(click.ParamType[timedelta]):
-    """A duration as policies write it: `5s`, `1m`."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return parse_duration(str(value))
-        except InvalidInput as error:
-            self.fail(str(error), param, ctx)
 
 
 def _disturbances() -> str:
@@ -79,9 +49,9 @@ def _disturbances() -> str:
     help="A policy.yaml.",
 )  # fmt: skip - one option, one line of help
 @click.option("--rps", required=True, type=click.FloatRange(0, 1e6, min_open=True), help="Requests per second.")
-@click.option("--base", required=True, type=_Ratio(), help="Share of stable's requests that fail: 0.001 or 0.1%.")
+@click.option("--base", required=True, type=Ratio(), help="Share of stable's requests that fail: 0.001 or 0.1%.")
 @click.option(
-    "--canary", required=True, type=_Ratio(), help="The same of the canary's; equal to --base: no harm at all."
+    "--canary", required=True, type=Ratio(), help="The same of the canary's; equal to --base: no harm at all."
 )
 @click.option("--runs", default=400, show_default=True, type=click.IntRange(1, 1_000_000), help="Rollouts.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed, the same numbers.")
@@ -98,14 +68,14 @@ def _disturbances() -> str:
     "--scrape-interval",
     default=format_duration(_TRAITS.scrape_interval),
     show_default=True,
-    type=_Duration(),
+    type=Duration(),
     help="How often Prometheus reads the pods.",
 )
 @click.option(
     "--reaction-time",
     default=format_duration(_TRAITS.reaction_time),
     show_default=True,
-    type=_Duration(),
+    type=Duration(),
     help="From a fault to the moment when a new weight is live.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -138,7 +108,7 @@ def simulate(
     from promoter.simulation.trials import simulate as simulated  # noqa: PLC0415 - as above
 
     setup = Setup.of(
-        parse_policy(_content(policy_file), str(policy_file)),
+        policy_at(policy_file),
         rate=rps,
         base=base,
         canary=canary,
@@ -154,13 +124,6 @@ def simulate(
         click.echo(json.dumps(_document(setup, runs, found)))
     else:
         _print(setup, runs, found)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidDocument(str(path), None, f"cannot be read ({error.strerror})", "Name a policy.yaml") from error
 
 
 @contextmanager

@@ -6,54 +6,29 @@ light to dark.
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from promoter.sandbox.report.data import Arm, Mark, Points, Story
+from promoter.pictures.drawing import PERCENT, SECONDS, Palette, as_svg, draw, head, label_lines, last, styled
+from promoter.sandbox.report.data import Arm, Mark, Story
 
 # Colours that stand for the page's own until the picture is done; no other part of it uses them.
-INK, MUTED, GRID, STABLE, CANARY = "#010101", "#020202", "#030303", "#040404", "#050505"
-_ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", STABLE: "stable", CANARY: "canary"}
+_PAGE = Palette(ink="#010101", muted="#020202", grid="#030303", stable="#040404", canary="#050505")
 
 _SIZE = (9.6, 5.1)
-# Its type is an enumeration of everything that matplotlib can be told.
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": GRID,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "ytick.left": False,
-    "xtick.major.size": 3,
-    "lines.linewidth": 1.8,
-    "lines.solid_capstyle": "round",
-    "lines.solid_joinstyle": "round",
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-}
 
 # A label is about so wide, as a share of the axis for each letter, and never nearer to the next.
 _LETTER = 0.0095
 _GAP = 0.012
 
-_LABELS_APART = 0.13
-
-_PERCENT = FuncFormatter(lambda value, _: f"{value:.0f} %")
-
-_MARK: Any = {"color": MUTED, "linewidth": 0.7, "alpha": 0.55, "zorder": 0}
+_MARK: Any = {"color": _PAGE.muted, "linewidth": 0.7, "alpha": 0.55, "zorder": 0}
 
 # Where the words for decisions stand above the first panel, in heights of it.
 _FIRST_ROW, _ROW = 1.04, 0.135
@@ -61,7 +36,7 @@ _FIRST_ROW, _ROW = 1.04, 0.135
 
 def picture(story: Story) -> str:
     """The SVG element of a course."""
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"version-{story.canary.version}"}):
+    with styled(_PAGE, f"version-{story.canary.version}"):
         figure = Figure(figsize=_SIZE)
         weight, errors, latency = figure.subplots(3, 1, sharex=True, height_ratios=(1.15, 1, 1))
         figure.subplots_adjust(left=0.052, right=0.905, top=0.875, bottom=0.06, hspace=0.4)
@@ -73,10 +48,9 @@ def picture(story: Story) -> str:
         _label_marks(weight, story)
         latency.set_xlim(0, story.length)
         latency.xaxis.set_major_locator(MaxNLocator(9, integer=True, steps=(1, 2, 3, 6, 10)))
-        latency.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} s"))
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    return _as_element(drawn.getvalue(), title(story), str(story.canary.version))
+        latency.xaxis.set_major_formatter(SECONDS)
+        drawn = as_svg(figure)
+    return _as_element(drawn, title(story), str(story.canary.version))
 
 
 def title(story: Story) -> str:
@@ -90,93 +64,48 @@ def title(story: Story) -> str:
 
 
 def _draw_weight(axes: Axes, story: Story) -> None:
-    _head(axes, "Share of requests, by Envoy")
+    head(axes, "Share of requests, by Envoy", _PAGE)
     times = [at for at, _ in story.weights] + [story.length]
     weights = [weight for _, weight in story.weights]
     weights = [*weights, weights[-1]]
-    axes.fill_between(times, weights, step="post", color=CANARY, alpha=0.16, linewidth=0)
-    axes.step(times, weights, where="post", color=CANARY)
+    axes.fill_between(times, weights, step="post", color=_PAGE.canary, alpha=0.16, linewidth=0)
+    axes.step(times, weights, where="post", color=_PAGE.canary)
     axes.set_ylim(0, max(weights) * 1.08 if max(weights) else 10)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=(1, 2, 5, 10)))
-    axes.yaxis.set_major_formatter(_PERCENT)
-    _label_lines(axes, {CANARY: (f"version {story.canary.version}", weights[-1])})
+    axes.yaxis.set_major_formatter(PERCENT)
+    label_lines(axes, [(_name(story.canary), _PAGE.canary, weights[-1])])
 
 
 def _draw_errors(axes: Axes, story: Story) -> None:
-    _head(axes, "Failed requests")
-    arms = {STABLE: story.stable, CANARY: story.canary}
+    head(axes, "Failed requests", _PAGE)
+    arms = {_PAGE.stable: story.stable, _PAGE.canary: story.canary}
     for colour, arm in arms.items():
-        _draw(axes, arm.errors, colour)
+        draw(axes, arm.errors, colour)
     highest = max((value for arm in arms.values() for _, value in arm.errors if value is not None), default=0.0)
     axes.set_ylim(-0.04 * max(highest, 5), max(highest, 5) * 1.1)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=(1, 2, 5, 10)))
-    axes.yaxis.set_major_formatter(_PERCENT)
-    _label_lines(axes, {colour: (_name(arm), _last(arm.errors)) for colour, arm in arms.items()})
+    axes.yaxis.set_major_formatter(PERCENT)
+    label_lines(axes, [(_name(arm), colour, last(arm.errors)) for colour, arm in arms.items()])
 
 
 def _draw_latency(axes: Axes, story: Story) -> None:
-    _head(axes, "Latency: median, and dotted the 99th percentile")
-    arms = {STABLE: story.stable, CANARY: story.canary}
+    head(axes, "Latency: median, and dotted the 99th percentile", _PAGE)
+    arms = {_PAGE.stable: story.stable, _PAGE.canary: story.canary}
     axes.set_yscale("log")
     for colour, arm in arms.items():
-        _draw(axes, arm.p99, colour, style=(0, (1, 1.6)), width=1.3)
-        _draw(axes, arm.p50, colour)
+        draw(axes, arm.p99, colour, style=(0, (1, 1.6)), width=1.3)
+        draw(axes, arm.p50, colour)
     measured = [value for arm in arms.values() for _, value in (*arm.p50, *arm.p99) if value is not None]
     if measured:
         axes.set_ylim(min(measured) * 0.8, max(measured) * 1.2)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ms"))
     axes.yaxis.set_minor_locator(NullLocator())
-    _label_lines(axes, {colour: (_name(arm), _last(arm.p50)) for colour, arm in arms.items()})
-
-
-def _head(axes: Axes, text: str) -> None:
-    axes.set_title(text, loc="left", fontsize=9, color=MUTED, pad=5)
-    axes.grid(axis="y", color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8)
-
-
-def _draw(axes: Axes, points: Points, colour: str, *, style: object = "-", width: float = 1.8) -> None:
-    """A line with a gap where nothing was measured; a point that stands alone becomes a dot."""
-    for run in _runs(points):
-        times, values = zip(*run, strict=True)
-        marker = "o" if len(run) == 1 else None
-        axes.plot(times, values, color=colour, linestyle=style, linewidth=width, marker=marker, markersize=3)
-
-
-def _runs(points: Points) -> Iterable[Sequence[tuple[float, float]]]:
-    run: list[tuple[float, float]] = []
-    for at, value in points:
-        if value is not None:
-            run.append((at, value))
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
+    label_lines(axes, [(_name(arm), colour, last(arm.p50)) for colour, arm in arms.items()])
 
 
 def _name(arm: Arm) -> str:
     return f"version {arm.version}"
-
-
-def _last(points: Points) -> float | None:
-    return next((value for _, value in reversed(points) if value is not None), None)
-
-
-def _label_lines(axes: Axes, labels: Mapping[str, tuple[str, float | None]]) -> None:
-    """Names at the right end of the lines, in their colours, moved apart where they would touch."""
-    to_axes = axes.transScale + axes.transLimits
-    placed = sorted(
-        (float(to_axes.transform((0, value))[1]), text, colour)
-        for colour, (text, value) in labels.items()
-        if value is not None
-    )
-    lowest = -1.0
-    for height, text, colour in placed:
-        lowest = max(height, lowest + _LABELS_APART)
-        axes.text(1.012, lowest, text, transform=axes.transAxes, color=colour, va="center", fontsize=9, weight="bold")
 
 
 def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
@@ -192,9 +121,11 @@ def _label_marks(axes: Axes, story: Story) -> None:
         row = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
         ends[row : row + 1] = [begin + len(mark.label) * _LETTER + _GAP]
         foot = _FIRST_ROW + _ROW * row
-        axes.text(begin, foot, mark.label, transform=axes.transAxes, fontsize=8, color=INK, va="bottom")
+        axes.text(begin, foot, mark.label, transform=axes.transAxes, fontsize=8, color=_PAGE.ink, va="bottom")
         axes.plot((begin, begin), (1, foot - 0.01), transform=axes.transAxes, clip_on=False, **_MARK)
-    axes.set_title(axes.get_title(loc="left"), loc="left", fontsize=9, color=MUTED, y=_FIRST_ROW + _ROW * len(ends))
+    axes.set_title(
+        axes.get_title(loc="left"), loc="left", fontsize=9, color=_PAGE.muted, y=_FIRST_ROW + _ROW * len(ends)
+    )
 
 
 def _as_element(svg: str, alternative: str, name: str) -> str:
@@ -204,7 +135,7 @@ def _as_element(svg: str, alternative: str, name: str) -> str:
     # The letters are the page's: of `font: bold 9px 'DejaVu Sans', …` only weight and size are kept.
     element = re.sub(r"font: (?:(\w+) )?([\d.]+px) [^;\"]*", _letters, element)
     element = re.sub(r" font-family: [^;\"]*;?", "", element)
-    for colour, role in _ROLES.items():
+    for role, colour in asdict(_PAGE).items():
         element = element.replace(colour, f"var(--{role})")
     box = re.search(r'viewBox="[^"]*"', element)
     body = element[element.index(">") + 1 :].strip()

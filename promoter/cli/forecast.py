@@ -1,0 +1,153 @@
+"""`promoter forecast`: what to expect of the next rollout, from live traffic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from promoter.cli.options import write_picture
+from promoter.cli.wiring import known_head, ports, tells_errors, told
+from promoter.control.observe import Observer
+from promoter.control.outlook import outlook
+from promoter.decisions.feasibility import cannot_end
+from promoter.domain.duration import format_duration
+from promoter.domain.figures import grouped, per_second, percent
+from promoter.domain.forecast import Ending, ExpectedCourse, Forecast
+from promoter.domain.names import ENVIRONMENTS, ServedModel
+from promoter.domain.policy import RolloutPolicy
+from promoter.domain.repository import Revision
+from promoter.errors import InvalidInput
+from promoter.ports import Repository
+
+# What a file or a pipe gets.
+_PLAIN_WIDTH = 120
+
+# So many are told to somebody who misspelt one.
+_MOST_NAMES = 20
+
+
+@click.command()
+@click.argument("model")
+@click.option("--environment", required=True, help="Where it is served.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw a picture into this file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@tells_errors
+def forecast(*, model: str, environment: str, svg: Path | None, as_json: bool) -> None:
+    """What to expect of the next rollout of MODEL (or GROUP/MODEL): its weights, how long, and what a bad one costs.
+
+    The rules that run live are walked with the traffic of the last minute and stable's last hour, for a version that
+    fails as often as stable does, and for versions that fail 0.2, 0.5, 1, 5 and 50 % of their requests. Chance makes
+    real rollouts somewhat faster or slower. Latency is left out: nobody knows it before.
+
+    Looks at Git, Argo CD and Prometheus, and writes nothing.
+    """
+    if svg is not None and find_spec("matplotlib") is None:
+        raise InvalidInput("pictures need matplotlib: pip install 'promoter[pictures]'")
+    given = told()
+    real = ports(given)
+    served = ServedModel.from_folder(f"{ENVIRONMENTS}/{environment}/{model}")
+    head = known_head(real.repository)
+    _check_there(real.repository, head, served)
+    seen = Observer(real, given.traits, given.listing_interval).read(served, head)
+    expected = outlook(real, seen, datetime.now(UTC).replace(microsecond=0))
+    policy = seen.policy
+    barred = cannot_end(policy, phi=expected.calibration.phi, base=expected.base, rate=expected.rate)
+    if svg is not None:
+        from promoter.pictures.forecast import picture  # noqa: PLC0415 - half a second, for those who want one
+
+        write_picture(svg, picture(str(served), expected))
+    if as_json:
+        click.echo(json.dumps(_document(served, expected, policy, barred), ensure_ascii=False))
+        return
+    _print(served, expected, policy, barred)
+    if svg is not None:
+        click.echo(f"\nThe picture: {svg}")
+
+
+def _check_there(repository: Repository, head: Revision, served: ServedModel) -> None:
+    models = repository.inventory(head).models
+    if served not in models:
+        known = ", ".join(map(str, models[:_MOST_NAMES])) or "none"
+        more = ", …" if len(models) > _MOST_NAMES else ""
+        raise InvalidInput(f"there is no model {served}; those in scope are: {known}{more}")
+
+
+def _document(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barred: str | None) -> dict[str, Any]:
+    """What --json prints: seconds, ratios from 0 to 1, weights in percent."""
+    calibration = expected.calibration
+    return {
+        "environment": served.environment,
+        "group": served.group,
+        "model": served.model,
+        "requests_per_second": expected.rate,
+        "base_error_ratio": expected.base,
+        "calibration": {
+            "bet": calibration.bet.value,
+            "kappa": calibration.kappa,
+            "phi": calibration.phi,
+            "interval": calibration.interval.total_seconds(),
+            "reason": calibration.reason,
+        },
+        "good": _course(expected.good) | {"seconds_to_stable": _to_stable(expected.good, policy)},
+        "bad": [_course(course) for course in expected.bad],
+        "need": asdict(expected.need),
+        "cannot_end": barred,
+    }
+
+
+def _course(course: ExpectedCourse) -> dict[str, Any]:
+    return {
+        "error_ratio": course.ratio,
+        "ends": course.ending.value,
+        "seconds": course.seconds,
+        "failed_requests": round(course.failed, 1),
+        "extra_failed_requests": round(course.extra, 1),
+        "weights": [{"seconds": at, "weight": weight} for at, weight in course.weights],
+    }
+
+
+def _to_stable(course: ExpectedCourse, policy: RolloutPolicy) -> float | None:
+    """Until the version is stable; None where it does not get there."""
+    return course.seconds + policy.guard.total_seconds() if course.ending is Ending.PROMOTED else None
+
+
+def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barred: str | None) -> None:
+    console = Console(highlight=False, width=None if Console().is_terminal else _PLAIN_WIDTH)
+    console.print(
+        f"{served}: {per_second(expected.rate)} requests a second, {percent(expected.base)} of stable's fail. "
+        f"Evidence: {expected.calibration.reason}.\n"
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("a version that fails", no_wrap=True, header_style="dim")
+    table.add_column("ends", no_wrap=True, header_style="dim")
+    table.add_column("after", justify="right", no_wrap=True, header_style="dim")
+    table.add_column("failed requests", justify="right", no_wrap=True, header_style="dim")
+    table.add_column("weights", header_style="dim", ratio=1)
+    for course in (expected.good, *expected.bad):
+        table.add_row(*_row(course, "as stable does" if course is expected.good else percent(course.ratio)))
+    console.print(table)
+    console.print("\nFailed requests are those beyond what stable would have failed. Times begin at the first weight.")
+    if (stable_after := _to_stable(expected.good, policy)) is not None:
+        console.print(
+            f"A good version is stable after {format_duration(timedelta(seconds=stable_after))}, guard included."
+        )
+    if barred is not None:
+        console.print(Text(f"\nAs things stand {barred}.", style="bold red"))
+
+
+def _row(course: ExpectedCourse, name: str) -> Iterator[Text]:
+    yield Text(name)
+    yield Text({Ending.PROMOTED: "promoted", Ending.REVERTED: "reverted"}.get(course.ending, "undecided"))
+    yield Text(format_duration(timedelta(seconds=course.seconds)))
+    yield Text(grouped(max(0, round(course.extra))))
+    yield Text(", ".join(f"{weight}" for _, weight in course.weights) + " %")

@@ -1,0 +1,80 @@
+"""Parameters that several commands share: how they are written, and what is wrong with others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from promoter.documents.policy_file import parse_policy
+from promoter.domain.duration import parse_duration
+from promoter.domain.policy import RolloutPolicy
+from promoter.errors import InvalidDocument, InvalidInput
+
+
+class Ratio(click.ParamType[float]):
+    """A share of requests: `0.001` or `0.1%`."""
+
+    name = "ratio"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            ratio = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            ratio = -1.0
+        if not 0 <= ratio <= 1:
+            self.fail(f"{text!r} is no share of requests: write it like 0.001 or 0.1%", param, ctx)
+        return ratio
+
+
+class Duration(click.ParamType[timedelta]):
+    """A duration as policies write it: `5s`, `1m`."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(str(value))
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment: seconds since the epoch, or `2026-11-24T12:00:00Z`; UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        text = str(value).strip()
+        try:
+            if text.replace(".", "", 1).isdecimal() and text.isascii():
+                return datetime.fromtimestamp(float(text), UTC)
+            moment = datetime.fromisoformat(text)
+        except (ValueError, OverflowError, OSError):
+            self.fail(f"{text[:40]!r} is no time: write it like 2026-11-24T12:00:00Z or 1795521600", param, ctx)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def policy_at(path: Path) -> RolloutPolicy:
+    """The policy in a file. Raises InvalidDocument."""
+    return parse_policy(content_of(path, "Name a policy.yaml"), str(path))
+
+
+def content_of(path: Path, remedy: str) -> bytes:
+    """A file's bytes. Raises InvalidDocument, with what to do, where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDocument(str(path), None, f"cannot be read ({error.strerror})", remedy) from error
+
+
+def write_picture(path: Path, svg: str) -> None:
+    """Put an SVG into a file. Raises InvalidInput where that cannot be."""
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written ({error.strerror}): name another file with --svg") from error
