@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from promoter.cli.check_traffic import Given, asked_of_traffic, warn
+from promoter.cli.wiring import tells_errors
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.yaml_text import parse
@@ -22,10 +24,20 @@ _LONGEST_APPLICATION = 53
 
 @click.command()
 @click.argument("root", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def check(root: Path) -> None:
+@click.option(
+    "--prometheus",
+    "url",
+    metavar="URL",
+    envvar="PROMOTER_PROMETHEUS_URL",
+    show_envvar=True,
+    help="Say as well which rollouts cannot end with the traffic that this server sees.",
+)
+@tells_errors
+def check(root: Path, url: str | None) -> None:
     """Every file under environments/ parses, or the file, the line and what to do.
 
-    ROOT is the folder that holds environments/; a checkout of the environment repository.
+    ROOT is the folder that holds environments/; a checkout of the environment repository. What each policy asks of the
+    traffic is said as well: with less, no rollout ends in the time that it gives.
     """
     folder = root / ENVIRONMENTS
     if not folder.is_dir():
@@ -36,9 +48,23 @@ def check(root: Path) -> None:
     faults += _clashes(root, releases)
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
+    given = dict(_given(root, releases))
+    for line in asked_of_traffic(given):
+        click.echo(line)
+    if url is not None:
+        warn(given, url)
     models = f"{len(releases)} model{'' if len(releases) == 1 else 's'}"
     click.echo(f"{models} checked, {len(faults)} fault{'' if len(faults) == 1 else 's'}")
     sys.exit(1 if faults else 0)
+
+
+def _given(root: Path, releases: list[Path]) -> Iterator[tuple[ServedModel, Given]]:
+    """The models whose files say what is asked of the traffic."""
+    for path in releases:
+        with suppress(InvalidInput):
+            served = ServedModel.from_folder(path.parent.relative_to(root).as_posix())
+            policy = parse_policy(_content(root, served.policy_path), served.policy_path)
+            yield served, Given(policy, parse_release(_content(root, served.release_path), served.release_path))
 
 
 def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:

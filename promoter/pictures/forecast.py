@@ -43,14 +43,14 @@ def picture(name: str, told: Forecast) -> str:
 
 
 def _draw_weights(axes: Axes, told: Forecast, longest: float) -> None:
-    head(axes, "Weight of a version that fails", PAPER)
+    head(axes, "Weight: blue of a version that fails as often as stable, orange of those below", PAPER)
     for course, fade in zip(told.bad, _FADES, strict=True):
         _draw_course(axes, course, PAPER.canary, fade, longest)
     _draw_course(axes, told.good, PAPER.stable, 1.0, longest)
     axes.set_ylim(0, 108)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
     axes.yaxis.set_major_formatter(PERCENT)
-    label_lines(axes, [("as stable does", PAPER.stable, told.good.weights[-1][1])])
+    label_lines(axes, [("as stable", PAPER.stable, told.good.weights[-1][1])])
 
 
 def _draw_course(axes: Axes, course: ExpectedCourse, colour: str, fade: float, longest: float) -> None:
@@ -65,19 +65,18 @@ def _draw_course(axes: Axes, course: ExpectedCourse, colour: str, fade: float, l
 
 
 def _draw_losses(axes: Axes, told: Forecast) -> None:
-    head(axes, "Requests that fail on it and would not have failed on stable", PAPER)
+    head(axes, "Failed requests beyond what stable would have failed, of a version that fails so many", PAPER)
     axes.set_yscale("symlog", linthresh=1)
     highest = 1.0
-    labels = []
     for course, fade in zip(told.bad, _FADES, strict=True):
         times = [max(_SOONEST, at) for at, _ in course.losses]
         extra = [max(0.0, lost) for _, lost in course.losses]
         axes.plot(times, extra, color=PAPER.canary, alpha=fade, linewidth=1.6)
         marker = "x" if course.ending is Ending.REVERTED else "o"
         axes.plot(times[-1:], extra[-1:], marker=marker, color=PAPER.canary, alpha=fade, markersize=5)
+        end = (times[-1], extra[-1])
+        axes.annotate(percent(course.ratio), end, (7, 3), textcoords="offset points", color=PAPER.canary, weight="bold")
         highest = max(highest, *extra)
-        labels.append((percent(course.ratio), PAPER.canary, extra[-1]))
-    axes.set_ylim(0, highest * 2)
+    axes.set_ylim(0, highest * 3)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: grouped(round(value))))
     axes.yaxis.set_minor_locator(NullLocator())
-    label_lines(axes, labels)

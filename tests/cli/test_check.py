@@ -20,13 +20,32 @@ def write(root, folder="environments/production/ranker", **files):
     return root
 
 
-def check(root):
-    return CliRunner().invoke(main, ["check", str(root)])
+def check(root, *arguments):
+    return CliRunner().invoke(main, ["check", str(root), *arguments], env={"PROMOTER_PROMETHEUS_URL": None})
 
 
 def test_what_is_in_order_passes(tmp_path):
     result = check(write(tmp_path))
-    assert (result.exit_code, result.output) == (0, "1 model checked, 0 faults\n")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "1 model checked, 0 faults"
+
+
+def test_what_policies_ask_of_the_traffic_is_said_once_for_all_that_ask_the_same(tmp_path):
+    for number in range(5):
+        write(tmp_path, f"environments/production/ranker-{number}")
+    write(tmp_path, "environments/production/sorter", policy=POLICY + "evidence: {margin: 0.02}\n")
+    first, second, last = check(tmp_path).output.splitlines()
+    assert first.startswith(
+        "production/ranker-0, production/ranker-1, production/ranker-2 and 2 more: rollouts need 1.8 "
+    )
+    assert "1\u202f920 to the canary prove the margin, at max_weight 30 % within max_step (1h)" in first
+    assert second.startswith("production/sorter: rollouts need 0.44 requests a second or more: 480 to the canary")
+    assert last == "6 models checked, 0 faults"
+
+
+def test_a_margin_that_no_traffic_can_prove_is_named(tmp_path):
+    result = check(write(tmp_path, policy=POLICY + "evidence: {margin: 0.000000001}\n"))
+    assert "no traffic can prove evidence.margin 1e-09: widen it" in result.output
 
 
 @pytest.mark.parametrize(

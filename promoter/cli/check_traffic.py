@@ -1,0 +1,95 @@
+"""What policies ask of the traffic, for `promoter check`: whether a rollout can end in the time that is given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from promoter.control.outlook import past
+from promoter.decisions.calibration import UNKNOWN_DISPERSION
+from promoter.decisions.counting import request_rate
+from promoter.decisions.feasibility import cannot_end, need
+from promoter.domain.duration import format_duration
+from promoter.domain.figures import grouped, per_second
+from promoter.domain.names import ServedModel
+from promoter.domain.observation import ClusterTraits
+from promoter.domain.policy import RolloutPolicy
+from promoter.domain.release import Release
+from promoter.errors import Unavailable
+from promoter.ports import Metrics
+
+# So many models are named where many ask for the same.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the files of one model say."""
+
+    policy: RolloutPolicy
+    release: Release
+
+
+def asked_of_traffic(models: Mapping[ServedModel, Given]) -> Iterator[str]:
+    """A line for all models whose policies ask for the same: the least traffic with which a rollout can end."""
+    alike: dict[str, list[ServedModel]] = defaultdict(list)
+    for served, given in models.items():
+        alike[_least(given.policy)].append(served)
+    for asked, those in alike.items():
+        named = ", ".join(map(str, those[:_NAMED]))
+        more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
+        yield f"{named}{more}: {asked}"
+
+
+def _least(policy: RolloutPolicy) -> str:
+    """The best case: hardly anything fails."""
+    found = need(policy, phi=UNKNOWN_DISPERSION, base=0.0, rate=1.0)
+    if found.requests is None or found.rate is None:
+        return f"no traffic can prove evidence.margin {policy.evidence.margin:g}: widen it"
+    given = format_duration(policy.max_step)
+    return (
+        f"rollouts need {per_second(found.rate)} requests a second or more: {grouped(found.requests)} to the canary "
+        f"prove the margin, at max_weight {policy.ramp.max_weight} % within max_step ({given})"
+    )
+
+
+def cannot_end_now(
+    models: Mapping[ServedModel, Given], metrics: Metrics, traits: ClusterTraits, now: datetime
+) -> Iterator[str]:
+    """A sentence for each model whose rollouts cannot end with the traffic of now, or that cannot be seen."""
+    served_now = [(served, given) for served, given in models.items() if given.release.stable is not None]
+    watched = track(
+        served_now,
+        "asking Prometheus",
+        console=Console(stderr=True),
+        transient=True,
+    )
+    for served, given in watched:
+        stable = given.release.stable
+        if stable is None:
+            continue
+        try:
+            history, chosen = past(metrics, served, stable, given.policy, traits=traits, now=now)
+        except Unavailable as error:
+            yield f"{served}: whether a rollout can end is not known: {error}"
+            continue
+        rate = request_rate(history, traits.scrape_interval)
+        barred = cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)
+        if barred is not None:
+            yield f"{served.policy_path}: {barred}"
+
+
+def warn(models: Mapping[ServedModel, Given], url: str) -> None:
+    """Ask the Prometheus at `url`, and print what it says against the policies. Raises InvalidSettings."""
+    # For those who ask a server.
+    from promoter.adapters.prometheus import PrometheusMetrics  # noqa: PLC0415 - as above
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    for sentence in cannot_end_now(models, PrometheusMetrics(url), ClusterTraits(), now):
+        click.echo(f"warning: {sentence}", err=True)
