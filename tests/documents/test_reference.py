@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from promoter.documents.counts_file import parse_counts
 from promoter.documents.manifest import Manifest, ManifestFile, digest, write_manifest
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.domain.policy import Limits, RolloutPolicy
+from promoter.domain.version import ModelVersion
 
 PAGE = Path(__file__).parents[2] / "docs/reference/files.md"
 
@@ -35,6 +37,14 @@ def test_the_release_parses_once_its_digests_are_whole():
     (block,) = examples("# Written by the promoter.")
     whole = re.sub(r"sha256:(\w{4})…", lambda found: f"sha256:{found[1] * 16}", block)
     assert [entry.version.number for entry in parse_release(whole, "files.md").pinned] == [42, 43]
+
+
+def test_the_recorded_counts_parse():
+    (block,) = examples("time,version,")
+    recording = parse_counts(block.encode(), "files.md")
+    assert (recording.stable, recording.canary) == (ModelVersion(42), ModelVersion(43))
+    assert recording.bounds_us == (11568.3, 20823.0)
+    assert recording.notes == ()
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page's command needs jq")
