@@ -112,6 +112,7 @@ def _course(course: ExpectedCourse) -> dict[str, Any]:
         "seconds": course.seconds,
         "failed_requests": round(course.failed, 1),
         "extra_failed_requests": round(course.extra, 1),
+        "least_failed_requests": None if course.least is None else round(course.least, 2),
         "weights": [{"seconds": at, "weight": weight} for at, weight in course.weights],
     }
 
@@ -132,11 +133,16 @@ def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barre
     table.add_column("ends", no_wrap=True, header_style="dim")
     table.add_column("after", justify="right", no_wrap=True, header_style="dim")
     table.add_column("failed requests", justify="right", no_wrap=True, header_style="dim")
+    table.add_column("at least", justify="right", no_wrap=True, header_style="dim")
     table.add_column("weights", header_style="dim", ratio=1)
     for course in (expected.good, *expected.bad):
         table.add_row(*_row(course, "as stable does" if course is expected.good else percent(course.ratio)))
     console.print(table)
-    console.print("\nFailed requests are those beyond what stable would have failed. Times begin at the first weight.")
+    console.print(
+        "\nFailed requests are those beyond what stable would have failed; at least so many any rule needs to tell. "
+        "Times begin at the first weight.",
+        soft_wrap=True,
+    )
     if (stable_after := _to_stable(expected.good, policy)) is not None:
         console.print(
             f"A good version is stable after {format_duration(timedelta(seconds=stable_after))}, guard included."
@@ -150,4 +156,5 @@ def _row(course: ExpectedCourse, name: str) -> Iterator[Text]:
     yield Text({Ending.PROMOTED: "promoted", Ending.REVERTED: "reverted"}.get(course.ending, "undecided"))
     yield Text(format_duration(timedelta(seconds=course.seconds)))
     yield Text(grouped(max(0, round(course.extra))))
+    yield Text("–" if course.least is None else f"{course.least:.1f}")
     yield Text(", ".join(f"{weight}" for _, weight in course.weights) + " %")

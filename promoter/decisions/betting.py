@@ -83,9 +83,34 @@ def request_logs(bad_canary: int, canary: int, bad_stable: int, stable: int, kap
     logs = []
     for rho in ALTERNATIVES:
         reach = theta * (rho - 1)
-        stake = reach / (1 + reach)
-        logs.append(bad_canary * math.log1p(stake * (1 / theta - 1)) + bad_stable * math.log1p(-stake))
+        # stable / (kappa canary) is 1 / theta - 1, without the digits that the difference would lose.
+        gain = reach / (1 + reach) * stable / (kappa * canary)
+        logs.append(two_arm_log(bad_canary, canary, bad_stable, stable, gain=gain, kappa=kappa))
     return tuple(logs)
+
+
+def two_arm_log(
+    bad_canary: float,
+    canary: float,
+    bad_stable: float,
+    stable: float,
+    *,
+    gain: float,
+    kappa: float,
+    excess: float = 0.0,
+) -> float:
+    """Log of the e-value a^x_c b^x_s / m^n_c for independent requests, with a = 1 + gain.
+
+    For a gain above 0 the null is p_c <= kappa p_s + excess, for one below 0 p_c >= kappa p_s + excess, whatever the
+    base ratio, which may change from interval to interval. With kappa = 0 it is the one-sample likelihood ratio.
+    The form of Turner, Ly and Grünwald (JSPI 2024) for rare events, with a margin: m = 1 + excess gain and
+    b = 1 - kappa n_c/n_s gain / m, which must not be negative.
+    """
+    m = excess * gain
+    log = bad_canary * math.log1p(gain) - canary * math.log1p(m)
+    if bad_stable and kappa:
+        log += bad_stable * math.log1p(-kappa * (canary / stable) * gain / (1 + m))
+    return log
 
 
 def coin_logs(*, worse: bool | None) -> tuple[float, ...]:
@@ -117,7 +142,7 @@ def broken_logs(bad: int, requests: int, ceiling: float) -> tuple[float, ...]:
     logs = []
     for ratio in BROKEN_RATIOS:
         odds = ratio * (1 - ceiling) / (ceiling * (1 - ratio))
-        logs.append(bad * math.log(odds) - requests * math.log1p(ceiling * (odds - 1)))
+        logs.append(two_arm_log(bad, requests, 0, 0, gain=odds - 1, kappa=0.0, excess=ceiling))
     return tuple(logs)
 
 

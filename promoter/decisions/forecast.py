@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from promoter.decisions.closed_loop import ClosedLoop, Delays, Span
 from promoter.decisions.feasibility import need
+from promoter.decisions.limit import least_requests
 from promoter.domain.action import Revert
 from promoter.domain.calibration import Calibration
 from promoter.domain.duration import format_duration
@@ -82,6 +83,7 @@ def expected_course(
         horizon if ending is Ending.UNDECIDED else decided_at,
         failed,
         extra,
+        _least(ratio, base, policy.evidence.false_revert),
         tuple(weights),
         tuple(losses),
     )
@@ -114,6 +116,10 @@ def _cost_text(course: ExpectedCourse, base: float) -> str:
         f"One that fails {ratio} would be reverted after about {format_duration(timedelta(seconds=course.seconds))}, "
         f"at a cost of some {grouped(max(1, round(course.extra)))} failed requests"
     )
+
+
+def _least(ratio: float, base: float, false_revert: float) -> float | None:
+    return least_requests(ratio, base, false_revert) * (ratio - base) if ratio > base else None
 
 
 def _ending(loop: ClosedLoop) -> Ending:

@@ -1,7 +1,7 @@
 """Is the split that was asked for the split that is measured?
 
-A binomial count against the weight, by a beta-binomial mixture (Lindon and Malek, NeurIPS 2022, for two arms). It
-is a witness of the route, never evidence against a version.
+A binomial count against the weight, by a beta-binomial mixture (Lindon and Malek, "Anytime-valid inference for
+multinomial count data", NeurIPS 2022, for two arms). It is a witness of the route, never evidence against a version.
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ class SplitCheck:
         return Split(asked, self._canary / both, self._log_e(asked))
 
     def _log_e(self, asked: float) -> float:
-        """Log of the e-value with a uniform prior on the true share."""
+        """Log of the e-value, the true share being drawn from Beta(asked, 1 - asked): as much as one request tells."""
         canary, stable = self._canary, self._stable
-        mixture = math.lgamma(canary + 1) + math.lgamma(stable + 1) - math.lgamma(canary + stable + 2)
+        mixture = _log_beta(canary + asked, stable + 1 - asked) - _log_beta(asked, 1 - asked)
         return mixture - canary * math.log(asked) - stable * math.log1p(-asked)
+
+
+def _log_beta(one: float, other: float) -> float:
+    return math.lgamma(one) + math.lgamma(other) - math.lgamma(one + other)
 
 
 def is_another_split(split: Split) -> bool:

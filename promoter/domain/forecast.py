@@ -21,7 +21,8 @@ class ExpectedCourse:
     """How a version that fails `ratio` of its requests (0 to 1) would fare.
 
     seconds: from the first weight to the decision that ends it, or as far as was looked. failed: requests that
-    would fail on it until that decision is live; extra: those of them that would not have failed on stable.
+    would fail on it until that decision is live; extra: those of them that would not have failed on stable. least: so
+    many of these any rule needs, on average, to tell it from stable; None where it is no worse.
     weights: (seconds, percent) of each weight from the moment it is live. losses: (seconds, extra) so far.
     """
 
@@ -30,6 +31,7 @@ class ExpectedCourse:
     seconds: float
     failed: float
     extra: float
+    least: float | None
     weights: tuple[tuple[float, int], ...]
     losses: tuple[tuple[float, float], ...]
 

@@ -18,6 +18,7 @@ from promoter.decisions.betting import (
     log_weighted_mean,
     request_logs,
     share_logs,
+    two_arm_log,
 )
 
 INTERVALS = ((5, 750, 14, 14250), (0, 760, 11, 14240), (9, 745, 13, 14255), (0, 750, 0, 14250), (12, 1500, 12, 13500))
@@ -53,6 +54,76 @@ def test_the_request_bet_reaches_the_known_scores(kappa):
         score.update(request_logs(bad_canary, canary, bad_stable, stable, kappa))
         reached.append(score.log)
     assert reached == pytest.approx(REQUEST_SCORES[kappa], abs=1e-11)
+
+
+# (a; bad and all requests of both arms; kappa, margin) and m, b, log e to 40 digits.
+TWO_ARMS = [
+    (30 / 11, (5, 750, 14, 14250), 1.0, 0.0, 1.0, 0.909090909090909091, 3.68216802705837612),
+    (4.0, (5, 750, 14, 14250), 1.25, 0.001, 1.003, 0.803221913207745185, 1.61710059823723038),
+    (0.2, (1, 750, 14, 14250), 1.0, 0.005, 0.996, 1.04227436060029592, 1.97625108402170589),
+]
+
+
+def factors(canary, stable, gain, kappa, excess):
+    """Logs of a, b and m, out of the whole."""
+
+    def log(bad_canary, bad_stable):
+        return two_arm_log(bad_canary, canary, bad_stable, stable, gain=gain, kappa=kappa, excess=excess)
+
+    return log(1, 0) - log(0, 0), log(0, 1) - log(0, 0), -log(0, 0) / canary
+
+
+@pytest.mark.parametrize(("a", "counts", "kappa", "excess", "m", "b", "expected"), TWO_ARMS)
+def test_the_two_arm_ratio_reaches_the_known_values(a, counts, kappa, excess, m, b, expected):
+    assert two_arm_log(*counts, gain=a - 1, kappa=kappa, excess=excess) == pytest.approx(expected, abs=1e-13)
+    log_a, log_b, log_m = factors(counts[1], counts[3], a - 1, kappa, excess)
+    assert [math.exp(log) for log in (log_a, log_b, log_m)] == pytest.approx([a, b, m], abs=1e-13)
+
+
+def expected_log(p_canary, p_stable, canary, stable, gain, kappa, excess):
+    """Log of the mean of the ratio for independent requests with these chances to fail."""
+    log_a, log_b, log_m = factors(canary, stable, gain, kappa, excess)
+    ours, theirs = p_canary * math.expm1(log_a), p_stable * math.expm1(log_b)
+    return canary * math.log1p(ours) + stable * math.log1p(theirs) - canary * log_m
+
+
+@pytest.mark.parametrize(("p_stable", "expected"), [(0.01, -0.539109361517996198), (0.0, 0.0)])
+def test_at_the_margin_the_ratio_has_the_known_mean(p_stable, expected):
+    found = expected_log(1.25 * p_stable + 0.001, p_stable, 750, 14250, 3.0, 1.25, 0.001)
+    assert found == pytest.approx(expected, abs=1e-11)
+
+
+@given(
+    canary=st.integers(1, 10**5),
+    stable=st.integers(1, 10**5),
+    p_stable=st.floats(0, 0.5),
+    kappa=st.floats(1, 2),
+    excess=st.floats(0, 0.2),
+    stake=st.floats(0.001, 0.95),
+    inside=st.floats(0, 1),
+    worse=st.booleans(),
+)
+def test_under_the_null_the_ratio_does_not_grow_on_average(
+    canary, stable, p_stable, kappa, excess, stake, inside, worse
+):
+    boundary = kappa * p_stable + excess
+    if boundary > 1:
+        return
+    if worse:
+        gain = stake * stable / (kappa * canary)
+        p_canary = boundary * inside
+    else:
+        gain = -stake
+        p_canary = boundary + (1 - boundary) * inside
+    assert expected_log(p_canary, p_stable, canary, stable, gain, kappa, excess) <= 1e-9
+
+
+def test_with_one_arm_it_is_bernoullis_likelihood_ratio():
+    # The alternative 5 % against a ceiling of 1 %: odds ratio 5.21052631578947368.
+    gain = 0.05 * 0.99 / (0.01 * 0.95) - 1
+    found = two_arm_log(3, 100, 0, 0, gain=gain, kappa=0.0, excess=0.01)
+    assert found == pytest.approx(0.827746759499539176, abs=1e-14)
+    assert found == pytest.approx(3 * math.log(5) + 97 * math.log(0.95 / 0.99), abs=1e-13)
 
 
 def test_one_request_bet_is_the_known_likelihood_ratio():
@@ -131,6 +202,17 @@ def test_the_share_bet_is_fair_when_bad_requests_fall_by_traffic(bad, canary, st
     expected = [0.0] * len(ALTERNATIVES)
     for ours in range(bad + 1):
         chance = math.comb(bad, ours) * theta**ours * (1 - theta) ** (bad - ours)
+        for index, log in enumerate(share_logs(ours, canary, bad - ours, stable, 1.0)):
+            expected[index] += chance * math.exp(log)
+    assert expected == pytest.approx([1.0] * len(ALTERNATIVES), abs=1e-9)
+
+
+@given(st.integers(1, 30), st.integers(1, 300), st.integers(1, 300))
+def test_the_share_bet_is_fair_when_bad_requests_are_drawn_without_return(bad, canary, stable):
+    bad = min(bad, canary + stable)
+    expected = [0.0] * len(ALTERNATIVES)
+    for ours in range(max(0, bad - stable), min(bad, canary) + 1):
+        chance = math.comb(canary, ours) * math.comb(stable, bad - ours) / math.comb(canary + stable, bad)
         for index, log in enumerate(share_logs(ours, canary, bad - ours, stable, 1.0)):
             expected[index] += chance * math.exp(log)
     assert expected == pytest.approx([1.0] * len(ALTERNATIVES), abs=1e-9)

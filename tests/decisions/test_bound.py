@@ -30,6 +30,13 @@ def test_the_bound_reaches_the_known_values(intervals, phi, expected):
     assert bound(*intervals, phi=phi).value(0.05) == pytest.approx(expected, abs=1e-9)
 
 
+def test_with_one_alternative_it_is_the_rule_of_three(monkeypatch):
+    monkeypatch.setattr("promoter.decisions.bound._GRID", (0.0,))
+    found = bound((0, 1000, 0, 19000)).value(0.05)
+    assert found == pytest.approx(0.00299124954509529624, abs=1e-10)
+    assert found == pytest.approx(1 - 0.05 ** (1 / 1000), abs=1e-10)
+
+
 def test_nothing_is_known_before_the_first_request():
     assert ExcessBound(1.0).value(0.05) == 1.0
     assert bound((0, 0, 5, 100), (0, 10, 0, 0)).value(0.05) == 1.0

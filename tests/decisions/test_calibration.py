@@ -27,6 +27,7 @@ def test_dispersion_reaches_the_known_value():
     found = dispersion(blocks)
     assert found.df == 4
     assert found.phi == pytest.approx(0.95856524427953, abs=1e-13)
+    assert found.phi * found.df == pytest.approx(6200 / 1617, rel=1e-14)
     assert found.mean_bad == pytest.approx(1.0)
 
 
