@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from promoter.cli.wiring import tells_errors
+from promoter.cli.wiring import explainer, tells_errors
+from promoter.control.explain import Explanation
 from promoter.errors import Unavailable
 from promoter.sandbox.demo.cast import characters
 from promoter.sandbox.demo.closing import print_closing
@@ -26,9 +27,13 @@ from promoter.sandbox.demo.screen import screen_for
 from promoter.sandbox.demo.stage import Stage, demo_policy
 from promoter.sandbox.demo.summary import LEAST_RATE, as_json, shortcomings, summarise
 from promoter.sandbox.supervisor import Sandbox
+from promoter.settings import settings
 
 _DEFAULT_DIRECTORY = Path("build/demo")
 _DEFAULT_RATE = 80.0
+
+# More than any demo makes.
+_MOST_COMMITS = 1000
 
 # What a file or a pipe gets: tables need some room.
 _PLAIN_WIDTH = 140
@@ -71,7 +76,8 @@ def demo(directory: Path, rate: float, project: Path, *, every: bool, keep: bool
     """Watch versions end promoted or reverted, by commits.
 
     Leaves report.html, with pictures, and summary.json. Exit status 0 if every version ended as it must, no request
-    failed because of a transition, and at least 50 requests a second were sent; else 1.
+    failed because of a transition, at least 50 requests a second were sent, and every decision came out the same when
+    it was computed again; else 1.
     """
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     cast = characters(every=every)
@@ -83,16 +89,26 @@ def demo(directory: Path, rate: float, project: Path, *, every: bool, keep: bool
             stage = Stage(sandbox, files.models, screen)
             stage.set(cast)
             record = Play(stage, screen).run(cast)
+            screen.wait("Computing every decision again, from Git and Prometheus")
+            explained = _explained(sandbox)
         except Unavailable as error:
             raise Unavailable(f"{error}\nThe logs are in {_shown(sandbox.layout.logs)}") from error
-    _conclude(console, files, record, keep=keep)
+    _conclude(console, files, record, explained, keep=keep)
 
 
-def _conclude(console: Console, files: DemoDirectory, record: Record, *, keep: bool) -> None:
+def _explained(sandbox: Sandbox) -> tuple[Explanation, ...]:
+    """Every decision of the run, as `promoter explain` computes it again. Prometheus has to be up still."""
+    git, explaining = explainer(settings(sandbox.environment()))
+    return explaining.explain_all(git.fetch(), _MOST_COMMITS)
+
+
+def _conclude(
+    console: Console, files: DemoDirectory, record: Record, explained: tuple[Explanation, ...], *, keep: bool
+) -> None:
     """Write what is left, print the last page, and end the process with 1 where something was not as it must be."""
     from promoter.sandbox.report.page import write_report  # noqa: PLC0415 - half a second of import, for the end only
 
-    summary = summarise(record)
+    summary = summarise(record, explained)
     files.summary.write_text(json.dumps(as_json(summary), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_report(files.report, record, summary)
     print_closing(console, summary, record.commits)
@@ -134,6 +150,7 @@ def _next_steps(path: Path, *, keep: bool) -> str:
         (f"{promoter} sandbox up --directory {folder} --traffic", "the cluster again, rebuilt from Git"),
     ]
     if keep:
+        steps[1] = (f"{promoter} explain main~2", "one of them, computed again from Prometheus")
         steps[2] = (f"{promoter} status", "what is served, and what is waited for")
         steps.append((f"{promoter} sandbox down --directory {folder}", "stop it all"))
     width = max(len(command) for command, _ in steps)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -14,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from promoter.cli.wiring import explainer, known_head, tells_errors, told
-from promoter.control.explain import Account, Explanation, Outcome
-from promoter.documents.evidence_text import Figure
+from promoter.control.explain import Account, Compared, Explanation
 from promoter.domain.figures import grouped
 from promoter.domain.repository import Commit
 from promoter.errors import InvalidName
@@ -23,15 +23,15 @@ from promoter.errors import InvalidName
 _NOTHING = "–"
 _DIFFERS = "≠"
 
-# What the figures of the evidence are to people, and by what they are multiplied to be shown in that unit.
+# What the figures of the evidence are to people.
 _NAMES = {
     "window.from": "counted from (UTC)",
     "window.to": "counted to (UTC)",
     "odds": "odds against, to 1",
     "upper_bound": "excess below, in %",
-    "bounds_us": "slow is above, in ms",
     "rate": "requests a second",
 }
+# By what they are multiplied to be shown in the unit that people read.
 _UNITS = {"upper_bound": 100, "bounds_us": 1e-3}
 
 
@@ -74,7 +74,7 @@ def explain(*, commit: str, model: str | None, environment: str | None, as_json:
         click.echo(json.dumps(_as_data(found, explanations), indent=2, ensure_ascii=False))
     else:
         _print(found, explanations)
-    if any(entry.outcome is not Outcome.SAME for entry in explanations):
+    if not all(entry.same for entry in explanations):
         sys.exit(1)
 
 
@@ -125,15 +125,14 @@ def _print(commit: Commit, explanations: list[Explanation]) -> None:
             console.print(Text(str(entry.served), "bold"))
         console.print(_table(entry))
         console.print()
-        same = entry.outcome is Outcome.SAME
-        if same:
+        if entry.same:
             console.print(Text(f"Reason, recomputed: {entry.reason}"))
-        console.print(Text(entry.conclusion, "bold green" if same else "bold red"))
+        console.print(Text(entry.conclusion, "bold green" if entry.same else "bold red"))
 
 
 def _table(entry: Explanation) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column()
+    table.add_column(no_wrap=True)
     table.add_column("the commit says", justify="right", no_wrap=True)
     table.add_column("recomputed", justify="right", no_wrap=True)
     table.add_column()
@@ -150,7 +149,19 @@ def _rows(entry: Explanation) -> Iterator[tuple[str, str, str, bool]]:
         if (text, recomputed[name]) != (_NOTHING, _NOTHING):
             yield name, text, recomputed[name], text != recomputed[name]
     for name, both in entry.figures.items():
-        yield _name(name), _shown(name, both.recorded), _shown(name, both.recomputed), both.differs
+        ours, theirs = both.recorded, both.recomputed
+        if isinstance(ours, tuple) or isinstance(theirs, tuple):
+            yield from _rows_by_bound(name, both)
+        else:
+            yield _name(name), _shown(name, ours), _shown(name, theirs), both.differs
+
+
+def _rows_by_bound(name: str, both: Compared) -> Iterator[tuple[str, str, str, bool]]:
+    """A row for each latency bound: all of them in one would be wider than a terminal."""
+    recorded, recomputed = (side if isinstance(side, tuple) else () for side in (both.recorded, both.recomputed))
+    for number, (ours, theirs) in enumerate(zip_longest(recorded, recomputed), start=1):
+        label = f"bound {number}, in ms" if name == "bounds_us" else f"{_name(name)}, bound {number}"
+        yield label, _shown(name, ours), _shown(name, theirs), both.differs and ours != theirs
 
 
 def _shown_release(account: Account) -> Iterator[tuple[str, str]]:
@@ -178,15 +189,13 @@ def _name(name: str) -> str:
     return what
 
 
-def _shown(name: str, figure: Figure) -> str:
+def _shown(name: str, figure: str | float | None) -> str:
     """A figure in the unit that people read, with all the digits that a trailer has."""
     match figure:
         case None:
             return _NOTHING
         case str():
             return f"{datetime.fromisoformat(figure):%m-%d %H:%M:%S}"
-        case tuple():
-            return ", ".join(_shown(name, entry) for entry in figure)
         case int():
             return grouped(figure)
         case float():

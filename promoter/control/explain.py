@@ -71,6 +71,11 @@ class Explanation:
     reason: str
     conclusion: str
 
+    @property
+    def same(self) -> bool:
+        """Whether the decision would be the same, whatever the commit tells of its numbers."""
+        return self.outcome is Outcome.SAME
+
 
 class Explainer:
     """Decides again. Of the observer's peers only Git and Prometheus are asked."""

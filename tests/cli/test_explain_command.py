@@ -83,6 +83,14 @@ def test_a_revert_is_shown_with_the_numbers_of_both_sides(explain):
     assert "≠" not in result.output
 
 
+def test_latency_bounds_have_a_row_each_so_that_it_fits_a_terminal(explain):
+    output = explain("HEAD~1").output
+    assert all(len(line) <= 80 for line in output.splitlines())
+    rows = [line.split() for line in output.splitlines()]
+    assert ["bound", "2,", "in", "ms", "11.5683", "11.5683"] in rows
+    assert ["canary:", "slow,", "bound", "2", "3", "3"] in rows
+
+
 def test_a_start_has_no_numbers_and_every_commit_by_its_beginning_is_the_same(explain):
     ids = subprocess.run(
         ["git", "-C", explain.folder / "remote.git", "log", "--format=%h", "--author=promoter", "main"],

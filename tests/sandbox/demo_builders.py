@@ -3,13 +3,17 @@
 import json
 from datetime import UTC, datetime
 
+from promoter.control.explain import Account, Explanation
+from promoter.control.explain import Outcome as Comparison
 from promoter.domain.release import Canary, Rejection, Release, Stable
+from promoter.domain.repository import Commit
 from promoter.domain.version import Digest, ModelVersion
 from promoter.sandbox.demo.cast import Outcome, characters
 from promoter.sandbox.demo.commits import RecordedCommit
 from promoter.sandbox.demo.events import parse_event
 from promoter.sandbox.demo.record import Course, Record
 from promoter.sandbox.demo.splits import LiveSplit
+from promoter.sandbox.layout import SERVED
 from promoter.sandbox.traffic_results import Latency, TrafficSecond
 
 BEGIN = 1_763_841_600.0
@@ -101,3 +105,19 @@ def record(seconds=None, outcomes=(Outcome.PROMOTED, Outcome.REVERTED, Outcome.N
         )
     )
     return Record(courses, COMMITS, EVENTS, tuple(traffic()) if seconds is None else tuple(seconds), SPLITS, 62_000_000)
+
+
+def explained(otherwise=()):
+    """Every decision of the play, computed again; those of the commits in `otherwise` come out as another one."""
+    return tuple(
+        explanation(entry, Comparison.ANOTHER if number in otherwise else Comparison.SAME)
+        for number, entry in enumerate(COMMITS)
+        if entry.action
+    )
+
+
+def explanation(entry, outcome):
+    at = datetime.fromtimestamp(entry.at, UTC)
+    made = Commit(entry.revision, at, "promoter", f"{entry.subject}\n\nWhy.\n", ours=True, parent="0" * 40)
+    account = Account(entry.action, entry.release)
+    return Explanation(made, SERVED, outcome, account, account, {}, "why", f"It came out {outcome}.")

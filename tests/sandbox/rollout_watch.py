@@ -2,11 +2,13 @@
 
 import time
 
+from promoter.cli.wiring import explainer
 from promoter.domain.version import ModelVersion
 from promoter.sandbox.demo.cast import characters
 from promoter.sandbox.demo.commits import CommitLog, by_version
 from promoter.sandbox.demo.events import EventLog
 from promoter.sandbox.parts import PROMOTER
+from promoter.settings import settings
 
 
 class Watch:
@@ -43,6 +45,12 @@ class Watch:
     def events(self, name):
         """The promoter's log lines of this name."""
         return [event for event in self._events.look() if event.name == name]
+
+    def explained(self):
+        """Every decision so far, computed again on a clone of its own."""
+        clone = {"PROMOTER_CLONE": str(self.layout.run / "explain.git")}
+        git, explaining = explainer(settings({**self.sandbox.environment(), **clone}))
+        return explaining.explain_all(git.fetch(), 1000)
 
     @property
     def seconds(self):

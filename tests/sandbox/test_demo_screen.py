@@ -4,7 +4,7 @@ import dataclasses
 import io
 import re
 
-from demo_builders import COMMITS, record
+from demo_builders import COMMITS, explained, record
 from rich.console import Console
 
 from promoter.sandbox.demo.cast import Outcome, characters
@@ -33,7 +33,7 @@ def test_without_a_terminal_nothing_but_text_is_printed():
             screen.wait("Building")
             screen.say("[bold]not markup[/]")
             screen.show([WAITING])
-        print_closing(console, summarise(record()), COMMITS)
+        print_closing(console, summarise(record(), explained()), COMMITS)
 
     text = printed(use)
     assert "[bold]not markup[/]" in text
@@ -81,7 +81,7 @@ def test_in_a_terminal_the_table_shows_every_version_and_what_is_waited_for():
 
 
 def test_the_last_page_has_the_table_the_log_and_the_figures():
-    text = printed(lambda console: print_closing(console, summarise(record()), COMMITS))
+    text = printed(lambda console: print_closing(console, summarise(record(), explained()), COMMITS))
     assert re.search(r"3 +reverted +10 +880 +5 +5 +4 +fails on dark images", text)
     assert re.search(r"0{7} +served from here", text.replace("\n", " "))
     assert "90 % to 2, 10 % to 3" in text

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from demo_builders import BEGIN, V1, V2, V3, record, second, traffic
+from demo_builders import BEGIN, V1, V2, V3, explained, record, second, traffic
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +68,7 @@ def test_the_rate_of_nothing_is_zero():
 
 
 def test_versions_are_summed_up_one_by_one():
-    two, three, four = summarise(record()).versions
+    two, three, four = summarise(record(), explained()).versions
     assert (two.outcome, two.seconds, two.requests, two.failed_requests, two.commits) == (
         Outcome.PROMOTED, 18.0, 1600, 0, 5)  # fmt: skip
     assert (three.on_canary, three.failed_on_canary, three.failed_requests, three.commits) == (40, 5, 5, 4)
@@ -77,7 +77,7 @@ def test_versions_are_summed_up_one_by_one():
 
 
 def test_the_time_from_a_verdict_to_its_weight_is_measured_for_every_change_of_weights():
-    changes = summarise(record()).changes
+    changes = summarise(record(), explained()).changes
     assert [(change.commit.what, round(change.seconds, 3)) for change in changes] == [
         ("canary 2 at 10 %", 0.25),
         ("canary 2 at 100 %", 0.5),
@@ -88,17 +88,20 @@ def test_the_time_from_a_verdict_to_its_weight_is_measured_for_every_change_of_w
 
 def test_a_verdict_from_before_the_first_look_at_envoy_is_not_timed():
     late = dataclasses.replace(record(), splits=record().splits[2:])
-    assert [change.commit.what for change in summarise(late).changes] == ["canary 3 at 10 %", "canary 3 reverted"]
+    assert [change.commit.what for change in summarise(late, explained()).changes] == [
+        "canary 3 at 10 %",
+        "canary 3 reverted",
+    ]
 
 
 def test_a_play_without_a_change_of_weights_has_no_times():
-    summary = summarise(dataclasses.replace(record(), splits=()))
+    summary = summarise(dataclasses.replace(record(), splits=()), explained())
     assert (summary.median_to_live, summary.longest_to_live) == (None, None)
     assert as_json(summary)["verdict_to_live_seconds"] == {"median": None, "max": None}
 
 
 def test_summary_json_has_the_keys_that_programs_rely_on():
-    plain = as_json(summarise(record()))
+    plain = as_json(summarise(record(), explained()))
     wanted = {"version", "outcome", "reason", "seconds", "requests", "failed_requests", "failed_on_canary", "commits"}
     assert all(wanted <= entry.keys() for entry in plain["versions"])
     assert [entry["outcome"] for entry in plain["versions"]] == ["promoted", "reverted", "not a version"]
@@ -106,17 +109,29 @@ def test_summary_json_has_the_keys_that_programs_rely_on():
 
 
 def test_a_play_in_which_all_was_as_it_must_be_has_no_shortcomings():
-    assert shortcomings(summarise(record())) == ()
+    assert shortcomings(summarise(record(), explained())) == ()
 
 
 def test_every_shortcoming_is_a_sentence():
     seconds = [second(at, v1=(20, 1)) for at in range(1, 40)]
     outcomes = (Outcome.UNFINISHED, Outcome.REVERTED, Outcome.PROMOTED)
-    wrong_two, wrong_four, failed, slow = shortcomings(summarise(record(seconds, outcomes)))
+    wrong_two, wrong_four, failed, slow = shortcomings(summarise(record(seconds, outcomes), explained()))
     assert "Version 2 (good) must end promoted, and is unfinished: no sign of harm" in wrong_two
     assert "Version 4 (half an upload) must end not a version, and is promoted" in wrong_four
     assert failed.startswith("39 requests failed that no faulty version answered")
     assert slow.startswith("Only 21 requests a second")
+
+
+def test_decisions_that_came_out_the_same_are_counted():
+    assert as_json(summarise(record(), explained()))["decisions_recomputed"] == {"same": 10, "of": 10}
+
+
+def test_a_decision_that_was_not_reproduced_is_named_with_its_commit():
+    summary = summarise(record(), explained(otherwise={9}))
+    assert as_json(summary)["decisions_recomputed"] == {"same": 9, "of": 10}
+    assert shortcomings(summary) == (
+        "Commit 0000000 (resnet50: production: canary 3 reverted) was not reproduced. It came out another.",
+    )
 
 
 def test_the_last_course_goes_on_to_the_end_of_the_traffic():

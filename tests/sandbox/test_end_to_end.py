@@ -56,3 +56,9 @@ def test_a_version_that_was_rejected_is_not_offered_again(watch):
 def test_no_request_failed_because_of_a_transition(watch):
     assert transition_failures(watch.seconds, faulty_versions()) == 0
     assert sending_rate(watch.seconds) > 50
+
+
+def test_every_decision_comes_out_the_same_when_it_is_computed_again(watch):
+    found = watch.explained()
+    assert len(found) == len(watch.revisions) - 1, "every commit but the first is the promoter's"
+    assert [(entry.commit.message, entry.conclusion) for entry in found if not entry.same] == []

@@ -79,3 +79,10 @@ def test_prometheus_stopped_for_longer_than_max_blind_withdraws_and_once_it_is_b
 
 def test_no_fault_of_a_part_cost_a_request(watch):
     assert transition_failures(watch.seconds, faulty_versions()) == 0
+
+
+def test_every_decision_comes_out_the_same_also_the_withdrawal_while_prometheus_was_down(watch):
+    found = watch.explained()
+    assert len(found) == len(watch.revisions) - 1, "every commit but the first is the promoter's"
+    assert [(entry.commit.message, entry.conclusion) for entry in found if not entry.same] == []
+    assert "withdraw" in {entry.recorded.action for entry in found}

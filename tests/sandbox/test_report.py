@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
-from demo_builders import BEGIN, V2, V3, V4, record
+from demo_builders import BEGIN, V2, V3, V4, explained, record
 
 from promoter.sandbox.demo.summary import summarise
 from promoter.sandbox.report.data import stories
@@ -16,7 +16,7 @@ from promoter.sandbox.report.pictures import picture, title
 
 @pytest.fixture(scope="module")
 def html():
-    return page(record(), summarise(record()))
+    return page(record(), summarise(record(), explained()))
 
 
 class References(HTMLParser):
@@ -104,20 +104,22 @@ def test_the_figures_the_log_and_the_comparison_are_on_the_page(html):
     assert "failed requests was the cost of version 3; a fixed schedule: 5\u202f400" in text
     assert "canary 3 reverted" in text
     assert "failureLimit: 3" in text
+    assert "decisions, computed again from Git and Prometheus alone, came out the same" in text
+    assert "<dd>10 of 10</dd>" in html
 
 
 def test_what_a_version_says_of_itself_cannot_break_the_page():
     courses = record().courses
     nasty = dataclasses.replace(courses[1], reason='<script src="http://example.com/x.js"></script>')
     made = dataclasses.replace(record(), courses=(courses[0], nasty, courses[2]))
-    html = page(made, summarise(made))
+    html = page(made, summarise(made, explained()))
     assert "<script" not in html
     assert "&lt;script" in html
 
 
 def test_what_was_not_as_it_must_be_is_said_at_the_top():
     made = dataclasses.replace(record(), seconds=record().seconds[:3])
-    assert "Not as it must be" in page(made, dataclasses.replace(summarise(made), rate=12.0))
+    assert "Not as it must be" in page(made, dataclasses.replace(summarise(made, explained()), rate=12.0))
 
 
 def test_a_course_without_any_request_is_drawn_all_the_same():
@@ -128,7 +130,7 @@ def test_a_course_without_any_request_is_drawn_all_the_same():
 
 
 def test_the_page_is_written_to_its_path(tmp_path):
-    write_report(tmp_path / "report.html", record(), summarise(record()))
+    write_report(tmp_path / "report.html", record(), summarise(record(), explained()))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
     assert str(int(BEGIN)) not in text

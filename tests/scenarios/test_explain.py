@@ -81,6 +81,16 @@ def test_a_models_first_version_needs_no_numbers():
     assert only.conclusion == "The decision would be the same."
 
 
+def test_a_commit_about_two_models_is_explained_model_by_model():
+    world = World(stable=None, versions=[1])
+    scorer = replace(RANKER, model="scorer")
+    world.repository.person({scorer.policy_path: POLICY, scorer.release_path: "release: {}\n"})
+    assert world.run(30, until=lambda: world.release.stable is not None)
+    assert world.subjects()[0].startswith("2 models: ")
+    found = explained(world)
+    assert [(entry.served, entry.outcome) for entry in found] == [(RANKER, Outcome.SAME), (scorer, Outcome.SAME)]
+
+
 @pytest.mark.parametrize("behaviour", [{"bad": 0.1}, {"slow": 0.95}, {"answers": False}])
 def test_a_revert_and_the_removal_after_it_come_out_the_same(behaviour):
     world = World(versions=[42, 43])

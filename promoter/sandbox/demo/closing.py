@@ -81,6 +81,10 @@ def figures(summary: Summary) -> Iterator[tuple[str, str]]:
             "decision, before the push, to the first look at Envoy's admin page that shows the weight"
         )
         yield f"{summary.median_to_live:.1f} s", meaning
+    yield (
+        f"{summary.reproduced} of {len(summary.explained)}",
+        "decisions were computed again, from Git and Prometheus alone, and came out the same",
+    )
     yield f"{summary.peak_rss / 1e6:.0f} MB", "was the most memory that the promoter's process held"
     for version in summary.versions:
         if version.outcome is Outcome.REVERTED and version.failed_on_canary and version.fixed_schedule:

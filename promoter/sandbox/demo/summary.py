@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from promoter.control.explain import Explanation
 from promoter.domain.figures import grouped
 from promoter.domain.version import ModelVersion
 from promoter.sandbox.demo.cast import Character, Outcome, faulty_versions
@@ -55,7 +56,7 @@ class Summary:
 
     transition_failures: failed requests that no faulty version answered. rate: requests per second that
     were really sent, on average. changes: commits that changed weights, with how soon Envoy followed.
-    peak_rss: in bytes.
+    peak_rss: in bytes. explained: every decision, computed again at the end.
     """
 
     versions: tuple[VersionSummary, ...]
@@ -64,6 +65,7 @@ class Summary:
     rate: float
     changes: tuple[WeightChange, ...]
     peak_rss: int
+    explained: tuple[Explanation, ...]
 
     @property
     def median_to_live(self) -> float | None:
@@ -74,9 +76,19 @@ class Summary:
     def longest_to_live(self) -> float | None:
         return max((change.seconds for change in self.changes), default=None)
 
+    @property
+    def not_reproduced(self) -> tuple[Explanation, ...]:
+        """The decisions that did not come out the same."""
+        return tuple(entry for entry in self.explained if not entry.same)
 
-def summarise(record: Record) -> Summary:
-    """The figures of a play."""
+    @property
+    def reproduced(self) -> int:
+        """How many decisions came out the same."""
+        return len(self.explained) - len(self.not_reproduced)
+
+
+def summarise(record: Record, explained: Sequence[Explanation]) -> Summary:
+    """The figures of a play. explained: its decisions, computed again."""
     rate = sending_rate(record.seconds)
     traffic, commits = record.traffic(), by_version(record.commits)
     versions = tuple(
@@ -92,6 +104,7 @@ def summarise(record: Record) -> Summary:
         rate=rate,
         changes=weight_changes(record.commits, decisions(record.events), record.splits),
         peak_rss=record.peak_rss,
+        explained=tuple(explained),
     )
 
 
@@ -147,6 +160,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "median": _rounded(summary.median_to_live),
             "max": _rounded(summary.longest_to_live),
         },
+        "decisions_recomputed": {"same": summary.reproduced, "of": len(summary.explained)},
     }
 
 
@@ -183,6 +197,9 @@ def _shortcomings(summary: Summary) -> Iterator[str]:
         )
     if summary.rate < LEAST_RATE:
         yield f"Only {summary.rate:.0f} requests a second were sent; at least {LEAST_RATE:.0f} make the figures telling"
+    for entry in summary.not_reproduced:
+        subject = entry.commit.message.partition("\n")[0]
+        yield f"Commit {entry.commit.revision[:7]} ({subject}) was not reproduced. {entry.conclusion}"
 
 
 def _rounded(seconds: float | None) -> float | None:
