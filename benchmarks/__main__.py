@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, show
 from promoter.adapters.git import GitRepository, GitSettings
-from promoter.adapters.object_store import AllowedStores, FileStore
+from promoter.adapters.stores import AllowedStores, FileStore
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
 from promoter.decisions.calibration import chosen

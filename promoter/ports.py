@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from promoter.domain.application import Application
+from promoter.domain.completeness import Completeness
 from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.repository import Change, Commit, Inventory, Revision
-from promoter.domain.version import Listing, ModelVersion
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 
 
 class Repository(Protocol):
@@ -66,11 +67,14 @@ class Repository(Protocol):
 class ModelStore(Protocol):
     """Where versions appear."""
 
-    def listing(self, address: str) -> Listing:
-        """What is under one model's address.
+    def listing(self, address: str, wanted: Wanted) -> Listing:
+        """What is under one model's address, as far as it is wanted.
 
         Raises StoreUnavailable, and InvalidInput for an address that is malformed or not allowed.
         """
+
+    def version(self, address: str, version: ModelVersion, complete: Completeness) -> StoredVersion | IncompleteVersion:
+        """What one version is now, whatever it was before. Raises as `listing` does."""
 
 
 class Metrics(Protocol):

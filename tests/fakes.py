@@ -24,7 +24,7 @@ from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurem
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.repository import Change, Commit, Inventory
-from promoter.domain.version import Listing
+from promoter.domain.version import IncompleteVersion, Listing, StoredVersion
 from promoter.errors import (
     ClusterUnavailable,
     HeadMoved,
@@ -169,12 +169,20 @@ class FakeStore:
     incomplete: tuple = ()
     broken: str | None = None
     calls: int = 0
+    overwritten: dict = field(default_factory=dict)
 
-    def listing(self, address):
+    def listing(self, address, wanted):
         self.calls += 1
         if self.broken:
             raise StoreUnavailable(self.broken)
         return Listing(tuple(stored(number) for number in sorted(self.versions)), self.incomplete)
+
+    def version(self, address, version, complete):
+        if self.broken:
+            raise StoreUnavailable(self.broken)
+        if version.number not in self.versions:
+            return IncompleteVersion(str(version), "it is not there")
+        return StoredVersion(version, self.overwritten.get(version.number, stored(version.number).digest))
 
 
 @dataclass

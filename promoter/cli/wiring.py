@@ -12,8 +12,8 @@ import click
 
 from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.git import GitRepository, GitSettings
-from promoter.adapters.object_store import AllowedStores, FileStore
 from promoter.adapters.prometheus import PrometheusMetrics
+from promoter.adapters.stores import AllowedStores, FileStore
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler

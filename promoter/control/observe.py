@@ -18,7 +18,7 @@ from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
-from promoter.domain.version import Listing, ModelVersion, StoredVersion
+from promoter.domain.version import Listing, ModelVersion, StoredVersion, Wanted
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Repository
 
@@ -176,7 +176,7 @@ class Observer:
         known = self._listings.get(address)
         if known is not None and now - known[0] < self._listing_interval:
             return replace(seen, listing=known[1])
-        seen, listing = _answered(seen, lambda: self._ports.store.listing(address))
+        seen, listing = _answered(seen, lambda: self._ports.store.listing(address, _wanted(seen)))
         if listing is None:
             return seen
         self._listings[address] = (now, listing)
@@ -217,6 +217,18 @@ class Observer:
         calibration = calibrate(history, profile, seen.policy, stable.version, self._traits.scrape_interval)
         self._calibrations[seen.served] = (key, calibration)
         return calibration
+
+
+def _wanted(seen: Observation) -> Wanted:
+    """What may become the candidate, and no more: versions at or below stable never do."""
+    stable, withheld = seen.release.stable, seen.withheld
+    passed_over = frozenset(entry.version for entry in seen.release.rejected)
+    return Wanted(
+        above=stable.version if stable else None,
+        newest=True,
+        passed_over=passed_over | (withheld.versions if withheld else frozenset()),
+        complete=seen.policy.candidates.complete,
+    )
 
 
 def _weights(release: Release) -> tuple[ModelVersion, int] | None:

@@ -1,4 +1,4 @@
-"""manifest.json: the files of one model version and their SHA-256, written last so that half an upload is no version.
+"""manifest.json: the files of one model version and their checksums, written last so that half an upload is no version.
 
 Whether the files are there and hash to this is left to the model store.
 """
@@ -27,16 +27,22 @@ _DEEPEST = 5
 # The names under which TensorFlow looks for a SavedModel (tensorflow, cc/saved_model/constants.h).
 _MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_CRC32C = re.compile(r"[A-Za-z0-9+/]{5}[AQgw]==", re.ASCII)
 _AGAIN = "Publish the version again with `promoter publish`"
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """One file of a version. path: relative to its folder, with `/`. sha256: 64 hex digits. size: bytes."""
+    """One file of a version. path: relative to its folder, with `/`. sha256: 64 hex digits. size: bytes.
+
+    crc32c: as the clouds' stores write it, base64 of four bytes, big end first; None where the manifest does not say.
+    It lets a store's own checksum be compared without a download, and is no part of the digest.
+    """
 
     path: str
     sha256: str
     size: int
+    crc32c: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,9 @@ def parse_manifest(content: bytes | str, where: str) -> Manifest:
 
 
 def canonical(manifest: Manifest) -> bytes:
-    """JSON with sorted keys and no white space, in UTF-8: equal manifests are equal bytes."""
-    return json.dumps(_plain(manifest), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON of paths, sizes and SHA-256, with sorted keys and no white space, in UTF-8: equal content is equal bytes."""
+    plain = {"files": {file.path: _identity(file) for file in manifest.files}}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(manifest: Manifest) -> Digest:
@@ -66,15 +73,18 @@ def digest(manifest: Manifest) -> Digest:
 
 def write_manifest(manifest: Manifest) -> bytes:
     """The content of a manifest.json; raises InvalidDocument where `parse_manifest` would refuse it."""
-    content = (json.dumps(_plain(manifest), sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(
-        "utf-8", "surrogatepass"
-    )
+    plain = {"files": {file.path: _entry(file) for file in manifest.files}}
+    content = (json.dumps(plain, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
     parse_manifest(content, MANIFEST_FILE)
     return content
 
 
-def _plain(manifest: Manifest) -> dict[str, dict[str, dict[str, str | int]]]:
-    return {"files": {file.path: {"sha256": file.sha256, "size": file.size} for file in manifest.files}}
+def _identity(file: ManifestFile) -> dict[str, str | int]:
+    return {"sha256": file.sha256, "size": file.size}
+
+
+def _entry(file: ManifestFile) -> dict[str, str | int]:
+    return _identity(file) | ({} if file.crc32c is None else {"crc32c": file.crc32c})
 
 
 def _loaded(content: bytes | str, where: str) -> Any:
@@ -113,14 +123,17 @@ def _file(path: str, entry: Any, where: str) -> ManifestFile:
         )
     if path == MANIFEST_FILE:
         raise InvalidDocument(where, None, f"the manifest lists {MANIFEST_FILE}, which is itself", _AGAIN)
-    if not isinstance(entry, dict) or entry.keys() != {"sha256", "size"}:
-        raise InvalidDocument(where, None, f'{shown} must have "sha256" and "size" and nothing else', _AGAIN)
-    sha256, size = entry["sha256"], entry["size"]
+    if not isinstance(entry, dict) or entry.keys() - {"crc32c"} != {"sha256", "size"}:
+        problem = f'{shown} must have "sha256" and "size", may have "crc32c", and nothing else'
+        raise InvalidDocument(where, None, problem, _AGAIN)
+    sha256, size, crc32c = entry["sha256"], entry["size"], entry.get("crc32c")
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
         raise InvalidDocument(where, None, f"the sha256 of {shown} is not 64 lower-case hex digits", _AGAIN)
     if type(size) is not int or not 0 <= size <= _LARGEST_FILE:
         raise InvalidDocument(where, None, f"the size of {shown} is not a count of bytes", _AGAIN)
-    return ManifestFile(path, sha256, size)
+    if "crc32c" in entry and not (isinstance(crc32c, str) and _CRC32C.fullmatch(crc32c)):
+        raise InvalidDocument(where, None, f"the crc32c of {shown} is not four bytes in base64", _AGAIN)
+    return ManifestFile(path, sha256, size, crc32c)
 
 
 def _checked(files: Iterable[ManifestFile], where: str) -> Manifest:

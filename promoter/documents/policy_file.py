@@ -5,10 +5,12 @@ docs/reference/files.md describes every key. What a policy means for a rollout i
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from promoter.documents.manifest import MANIFEST_FILE
 from promoter.documents.yaml_schema import (
     Table,
     boolean,
@@ -22,6 +24,7 @@ from promoter.documents.yaml_schema import (
     whole_number,
 )
 from promoter.documents.yaml_text import Items, Value, parse
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet, Completeness
 from promoter.domain.names import checked_name
 from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy, Source
 from promoter.domain.store_address import StoreAddress
@@ -29,6 +32,7 @@ from promoter.errors import InvalidInput
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 
+_MARKER = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
 _SCHEMES = ("file", "gs", "s3")
 _NOT_YET = "which this version of the promoter cannot do yet"
 
@@ -69,13 +73,39 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
 
 
 def _read_candidates(value: Value) -> CandidateSource:
-    table = Table(value, ("store", "upstream"))
+    table = Table(value, ("store", "upstream", "complete"))
     store = table.optional("store", converted(text, _checked_store), None)
     upstream = table.optional("upstream", converted(text, lambda name: checked_name(name, "environment")), None)
     if (store is None) == (upstream is None):
         problem = "names neither a store nor an upstream" if store is None else "names both a store and an upstream"
         refuse(value, problem, "Name one: `store: gs://bucket/model`, or `upstream: staging`")
-    return CandidateSource(store, upstream)
+    complete = table.optional("complete", _read_complete, None)
+    if upstream is not None and complete is not None:
+        refuse(value, "says when a version of an upstream is complete", "Remove `complete`: it always is")
+    return CandidateSource(store, upstream, complete or ByManifest())
+
+
+def _read_complete(value: Value) -> Completeness:
+    table = Table(value, ("marker", "quiet"))
+    marker = table.optional("marker", converted(text, _checked_marker), None)
+    quiet = table.optional("quiet", duration(timedelta(minutes=1), timedelta(days=7)), None)
+    if marker is not None and quiet is None:
+        return ByMarker(marker)
+    if quiet is not None and marker is None:
+        return ByQuiet(quiet)
+    return refuse(
+        value,
+        "has to name either a marker or a time of quiet",
+        "Write `{marker: _SUCCESS}` or `{quiet: 10m}`; without `complete` it is manifest.json that counts",
+    )
+
+
+def _checked_marker(name: str) -> str:
+    if not _MARKER.fullmatch(name):
+        raise InvalidInput(f"{name[:80]!r} is not the name of a marker: use letters, digits, `.`, `_` and `-`")
+    if name == MANIFEST_FILE:
+        raise InvalidInput(f"{MANIFEST_FILE} is no marker: leave `complete` away, and what it says is checked as well")
+    return name
 
 
 def _checked_store(address: str) -> str:

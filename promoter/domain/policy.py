@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from promoter.domain.completeness import ByManifest, Completeness
+
 
 class Bet(StrEnum):
     """What the error counts of one interval are bet on.
@@ -30,10 +32,14 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CandidateSource:
-    """Where candidates come from: the address of a model store, or an upstream environment. Exactly one is set."""
+    """Where candidates come from: the address of a model store, or an upstream environment. Exactly one is set.
+
+    complete: by which sign a version in the store is complete.
+    """
 
     store: str | None = None
     upstream: str | None = None
+    complete: Completeness = field(default_factory=ByManifest)
 
 
 @dataclass(frozen=True, slots=True)

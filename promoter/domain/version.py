@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from promoter.domain.completeness import ByManifest, Completeness
 from promoter.errors import InvalidName
 
 # TensorFlow Serving reads versions as int64, but Helm reads the numbers of a values file as floats:
@@ -70,3 +71,17 @@ class Listing:
 
     complete: tuple[StoredVersion, ...] = ()
     incomplete: tuple[IncompleteVersion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to know of a store; a store that is asked for less makes fewer calls.
+
+    above: only versions above it, None for all. newest: True where the newest complete version is enough, and those
+    above it that are not complete. passed_over: complete versions that do not count as the newest.
+    """
+
+    above: ModelVersion | None = None
+    newest: bool = False
+    passed_over: frozenset[ModelVersion] = frozenset()
+    complete: Completeness = field(default_factory=ByManifest)

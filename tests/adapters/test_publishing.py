@@ -11,8 +11,8 @@ import pytest
 from model_folders import address, saved_model
 
 from promoter.adapters import publishing
-from promoter.adapters.object_store import FileStore
 from promoter.adapters.publishing import publish
+from promoter.adapters.stores import FileStore
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput, InvalidName, StoreUnavailable
 

@@ -48,6 +48,19 @@ def test_the_digest_is_that_of_the_canonical_form_whatever_the_layout():
     assert digest(Manifest(found.files[::-1])) == digest(found)
 
 
+def test_a_crc32c_is_read_and_written_and_no_part_of_the_digest():
+    found = parse_manifest(listed({"saved_model.pb": entry(crc32c="yZRlqg==")}), WHERE)
+    assert found.files[0].crc32c == "yZRlqg=="
+    assert parse_manifest(write_manifest(found), WHERE) == found
+    assert digest(found) == digest(parse_manifest(listed({"saved_model.pb": entry()}), WHERE))
+
+
+@pytest.mark.parametrize("crc32c", ["", "yZRlqg", "yZRlqh==", "c99465aa", 7, None])
+def test_what_is_no_crc32c_is_refused(crc32c):
+    with pytest.raises(InvalidDocument, match="is not four bytes in base64"):
+        parse_manifest(listed({"saved_model.pb": entry(crc32c=crc32c)}), WHERE)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from promoter.documents.policy_file import parse_policy
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
 from promoter.errors import InvalidDocument
 
@@ -93,6 +94,16 @@ def test_a_store_is_taken_as_it_is_written(store):
                 "gs://bucket//a",
             )
         ],
+        (
+            "candidates: {store: 'gs://a/b', complete: {marker: a, quiet: 5m}}\n",
+            1,
+            "either a marker or a time of quiet",
+        ),
+        ("candidates: {store: 'gs://a/b', complete: {}}\n", 1, "either a marker or a time of quiet"),
+        ("candidates: {store: 'gs://a/b', complete: {marker: a/b}}\n", 1, "is not the name of a marker"),
+        ("candidates: {store: 'gs://a/b', complete: {marker: manifest.json}}\n", 1, "leave `complete` away"),
+        ("candidates: {store: 'gs://a/b', complete: {quiet: 5s}}\n", 1, "Write a duration from 1m to 7d"),
+        ("candidates: {upstream: staging, complete: {quiet: 5m}}\n", 1, "Remove `complete`"),
         (STORE + "soak: 5\n", 2, "soak: '5' is not a duration: write it like 90s, 5m, 1h30m or 2d"),
         (STORE + "\nmax_blind: 9s\n", 3, "max_blind is 9s. Write a duration from 10s to 366d"),
         (STORE + "paused: yes\n", 2, "paused is yes. Write true or false, without quotes"),
@@ -133,3 +144,15 @@ def test_what_cannot_be_meant_is_refused_with_line_and_remedy(content, line, mes
         parse_policy(content, WHERE)
     assert (caught.value.where, caught.value.line) == (WHERE, line)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("", ByManifest()),
+        (", complete: {marker: _SUCCESS}", ByMarker("_SUCCESS")),
+        (", complete: {quiet: 10m}", ByQuiet(timedelta(minutes=10))),
+    ],
+)
+def test_a_policy_says_by_which_sign_a_version_is_complete(written, meant):
+    assert parse_policy(f"candidates: {{store: 'gs://a/b'{written}}}\n", WHERE).candidates.complete == meant

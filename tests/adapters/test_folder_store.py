@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from model_folders import address, saved_model, write_version
 
-from promoter.adapters import object_store
-from promoter.adapters.object_store import AllowedStores, FileStore
-from promoter.domain.version import IncompleteVersion, Listing
+from promoter.adapters.stores import AllowedStores, FileStore, folders
+from promoter.adapters.stores.judging import Watch
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 from promoter.errors import InvalidInput, InvalidSettings, StoreUnavailable
 
 
@@ -134,7 +135,7 @@ def test_a_spoilt_version_is_incomplete_and_says_why_and_stops_no_other(tmp_path
 
 
 def test_a_file_that_changes_later_changes_the_verdict(tmp_path, monkeypatch):
-    monkeypatch.setattr(object_store, "_SETTLED_NS", -1)
+    monkeypatch.setattr(folders, "_SETTLED_NS", -1)
     write_version(tmp_path, 1)
     store = FileStore()
     assert versions(store.listing(address(tmp_path))) == [1]
@@ -147,13 +148,13 @@ def test_a_file_that_changes_later_changes_the_verdict(tmp_path, monkeypatch):
 def test_a_file_is_read_once_as_long_as_it_stays_the_same(tmp_path, monkeypatch):
     reads = []
 
-    def counting(path, seen, hashed=object_store._sha256):
+    def counting(path, seen, hashed=folders._sha256):
         reads.append(path.name)
         return hashed(path, seen)
 
     write_version(tmp_path, 1)
-    monkeypatch.setattr(object_store, "_sha256", counting)
-    monkeypatch.setattr(object_store, "_SETTLED_NS", -1)
+    monkeypatch.setattr(folders, "_sha256", counting)
+    monkeypatch.setattr(folders, "_SETTLED_NS", -1)
     store = FileStore()
     first = store.listing(address(tmp_path))
     assert sorted(reads) == ["saved_model.pb", "variables.data-00000-of-00001", "variables.index"]
@@ -211,7 +212,7 @@ def test_a_file_or_link_named_like_a_version_is_none(tmp_path):
 
 def test_a_version_that_vanishes_while_it_is_looked_at_is_incomplete(tmp_path, monkeypatch):
     write_version(tmp_path, 1)
-    monkeypatch.setattr(object_store, "regular_files", lambda folder: (folder / "gone").stat())
+    monkeypatch.setattr(folders, "regular_files", lambda folder: (folder / "gone").stat())
     assert "cannot be read: No such file" in reasons(listing(tmp_path))["1"]
 
 
@@ -222,7 +223,7 @@ def test_a_folder_with_too_many_files_is_no_version(tmp_path, monkeypatch):
 
 
 def test_a_store_with_too_many_names_is_unavailable(tmp_path, monkeypatch):
-    monkeypatch.setattr(object_store, "_MOST_NAMES", 2)
+    monkeypatch.setattr(folders, "_MOST_NAMES", 2)
     for name in ("1", "2", "3"):
         (tmp_path / name).mkdir()
     with pytest.raises(StoreUnavailable, match="more than 2 names"):
@@ -314,7 +315,9 @@ def test_a_prefix_that_nobody_serves_is_a_fault_of_the_settings(prefix, words):
 
 def test_the_newest_version_is_looked_at_first(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(FileStore, "_verified", lambda self, folder, deadline: order.append(folder.name) or _refuse())
+    monkeypatch.setattr(
+        FileStore, "_digest", lambda self, folder, complete, deadline: order.append(folder.name) or _refuse()
+    )
     for name in ("1", "9", "10"):
         (tmp_path / name).mkdir()
     listing(tmp_path)
@@ -323,3 +326,70 @@ def test_the_newest_version_is_looked_at_first(tmp_path, monkeypatch):
 
 def _refuse():
     raise InvalidInput("not now")
+
+
+def test_versions_at_or_below_what_is_served_are_not_even_looked_at(tmp_path):
+    for number in (1, 2, 3):
+        write_version(tmp_path, number)
+    saved_model(tmp_path / "2" / "more")
+    found = FileStore().listing(address(tmp_path), Wanted(above=ModelVersion(2)))
+    assert versions(found) == [3]
+    assert found.incomplete == ()
+
+
+def test_the_newest_complete_version_is_enough_unless_it_is_passed_over(tmp_path):
+    for number in (1, 2, 3):
+        write_version(tmp_path, number)
+    saved_model(tmp_path / "4")
+    found = FileStore().listing(address(tmp_path), Wanted(newest=True, passed_over=frozenset({ModelVersion(3)})))
+    assert versions(found) == [2, 3]
+    assert list(reasons(found)) == ["4"]
+
+
+def test_a_version_can_be_asked_for_by_its_number(tmp_path):
+    published = write_version(tmp_path, 3)
+    store = FileStore()
+    assert store.version(address(tmp_path), ModelVersion(3), ByManifest()) == published
+    _overwrite(tmp_path / "3")
+    assert "the checksum of saved_model.pb" in store.version(address(tmp_path), ModelVersion(3), ByManifest()).reason
+    assert "No such file" in store.version(address(tmp_path), ModelVersion(4), ByManifest()).reason
+
+
+def test_a_marker_makes_an_upload_of_others_a_version_with_the_digest_of_its_files(tmp_path):
+    saved_model(tmp_path / "4")
+    wanted = Wanted(complete=ByMarker("_SUCCESS"))
+    store = FileStore()
+    assert "no _SUCCESS: policy.yaml says" in reasons(store.listing(address(tmp_path), wanted))["4"]
+    (tmp_path / "4" / "_SUCCESS").write_text("")
+    assert store.listing(address(tmp_path), wanted).complete == (
+        StoredVersion(ModelVersion(4), write_version(tmp_path / "elsewhere", 4).digest),
+    )
+
+
+def test_an_upload_that_goes_on_is_not_quiet(tmp_path):
+    now = 0.0
+    store = FileStore(watch=Watch(clock=lambda: now))
+    wanted = Wanted(complete=ByQuiet(timedelta(minutes=10)))
+    saved_model(tmp_path / "4", weights=b"half")
+    assert "so far they did for 0s" in reasons(store.listing(address(tmp_path), wanted))["4"]
+    now = 599.0
+    assert "so far they did for 9m59s" in reasons(store.listing(address(tmp_path), wanted))["4"]
+    saved_model(tmp_path / "4")
+    now = 700.0
+    assert "so far they did for 0s" in reasons(store.listing(address(tmp_path), wanted))["4"]
+    now = 1300.0
+    assert versions(store.listing(address(tmp_path), wanted)) == [4]
+
+
+def test_quiet_is_watched_whatever_time_the_files_claim(tmp_path):
+    saved_model(tmp_path / "4")
+    for path in (tmp_path / "4").rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert versions(FileStore().listing(address(tmp_path), Wanted(complete=ByQuiet(timedelta(minutes=10))))) == []
+
+
+def test_what_is_no_saved_model_is_no_version_whatever_the_sign(tmp_path):
+    (tmp_path / "4").mkdir()
+    (tmp_path / "4" / "_SUCCESS").write_text("")
+    found = FileStore().listing(address(tmp_path), Wanted(complete=ByMarker("_SUCCESS")))
+    assert "lists no saved_model.pb" in reasons(found)["4"]
