@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
-from promoter.errors import InvalidInput
+import google_crc32c
+
+from promoter.documents.manifest import MANIFEST_FILE, Manifest, ManifestFile, write_manifest
+from promoter.errors import InvalidDocument, InvalidInput
+
+SAVED_MODEL_FILE = "saved_model.pb"
+_CHUNK = 2**20
 
 # A SavedModel has some ten files, and a hundred with many assets.
 _MOST_ENTRIES = 10_000
@@ -89,3 +97,74 @@ def check_unchanged(file: BufferedReader, path: Path, seen: SeenFile) -> None:
     """Raises InvalidInput where the open `file` at `path` is not the one that was `seen`, or was written to since."""
     if SeenFile.of(os.fstat(file.fileno())) != seen:
         raise InvalidInput(f"{path.name} changed while it was read: wait until nobody writes there")
+
+
+class ContentHash:
+    """The checksums of a manifest, of content that comes piece by piece."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._crc32c = 0
+
+    def update(self, chunk: bytes) -> None:
+        """One more piece."""
+        self._sha256.update(chunk)
+        self._crc32c = google_crc32c.extend(self._crc32c, chunk)
+
+    def file(self, path: str, size: int) -> ManifestFile:
+        """The entry for the content so far."""
+        crc32c = base64.b64encode(self._crc32c.to_bytes(4, "big")).decode()
+        return ManifestFile(path, self._sha256.hexdigest(), size, crc32c)
+
+
+def manifest_of(directory: Path, found: Mapping[str, SeenFile]) -> Manifest:
+    """The manifest of the files in `directory`, each read once; raises InvalidInput where one changes meanwhile."""
+    files = []
+    for path, seen in found.items():
+        content = ContentHash()
+        for chunk in chunks(directory / path, seen):
+            content.update(chunk)
+        files.append(content.file(path, seen.size))
+    return Manifest(tuple(files))
+
+
+def saved_model(directory: Path) -> Mapping[str, SeenFile]:
+    """The files of the SavedModel; raises InvalidInput where it is none."""
+    if not directory.is_dir():
+        raise InvalidInput(f"{directory} is not a folder: name the folder that holds {SAVED_MODEL_FILE}")
+    try:
+        found = regular_files(directory)
+    except InvalidInput as error:
+        raise InvalidInput(f"{directory} cannot be published: {error}") from error
+    except OSError as error:
+        raise _unreadable(error) from error
+    if SAVED_MODEL_FILE not in found:
+        raise InvalidInput(
+            f"{directory} is no SavedModel: it holds no {SAVED_MODEL_FILE}. "
+            "Write one with tf.saved_model.save or model.export, and name the folder that they filled"
+        )
+    if MANIFEST_FILE in found:
+        raise InvalidInput(
+            f"{directory} holds a {MANIFEST_FILE} already: it was published before. Name the folder it was exported to"
+        )
+    try:
+        # Names that a manifest may not hold are refused before the first byte is copied.
+        write_manifest(Manifest(tuple(ManifestFile(path, "0" * 64, seen.size) for path, seen in found.items())))
+    except InvalidDocument as error:
+        raise InvalidInput(f"{directory} cannot be published: {error.problem}") from error
+    return found
+
+
+def chunks(path: Path, seen: SeenFile) -> Iterator[bytes]:
+    """The file's content, a mebibyte at a time; raises InvalidInput where it cannot be read, or changes meanwhile."""
+    try:
+        with open_unchanged(path, seen) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+            check_unchanged(file, path, seen)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> InvalidInput:
+    return InvalidInput(f"{error.filename} cannot be read: {error.strerror}")

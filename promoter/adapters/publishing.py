@@ -1,4 +1,4 @@
-"""Publishing a version into a store: its files first, the manifest that makes them a version last.
+"""Publishing a version into a folder: its files first, the manifest that makes them a version last.
 
 Interrupted at any moment it leaves a folder without a manifest, which is no version, and never a manifest
 without its files. Reading a store is `promoter.adapters.object_store`'s part.
@@ -6,7 +6,6 @@ without its files. Reading a store is `promoter.adapters.object_store`'s part.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +16,9 @@ from typing import BinaryIO
 from promoter.documents.manifest import MANIFEST_FILE, Manifest, ManifestFile, digest, write_manifest
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
-from promoter.errors import InvalidDocument, InvalidInput, InvalidName, StoreUnavailable
-from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
+from promoter.errors import InvalidInput, InvalidName, StoreUnavailable
+from promoter.model_folder import ContentHash, SeenFile, chunks, saved_model
 
-SAVED_MODEL_FILE = "saved_model.pb"
-_CHUNK = 2**20
 _MOST_ATTEMPTS = 100
 
 # Called with the bytes copied so far, and the bytes there are.
@@ -36,7 +33,7 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     where the store fails; in both cases nothing is left behind.
     """
     store = _store_folder(address)
-    found = _saved_model(directory)
+    found = saved_model(directory)
     with _new_version(store, version) as (chosen, folder):
         manifest = Manifest(tuple(_copy_all(directory, found, folder, progress)))
         _seal(folder, manifest)
@@ -46,41 +43,11 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
 def _store_folder(address: str) -> Path:
     parsed = StoreAddress.from_text(address)
     if parsed.scheme != "file":
-        raise InvalidInput(
-            f"a version can be published to file:// only, not to {address}: copy its files there with the cloud's "
-            f"own tool, and {MANIFEST_FILE} last"
-        )
+        raise InvalidInput(f"{address} is no folder of this machine: its address begins with file://")
     folder = Path("/", *parsed.segments)
     if not folder.is_dir():
         raise InvalidInput(f"the store {address} does not exist: make its folder first, with mkdir -p {folder}")
     return folder
-
-
-def _saved_model(directory: Path) -> Mapping[str, SeenFile]:
-    """The files of the SavedModel; raises InvalidInput where it is none."""
-    if not directory.is_dir():
-        raise InvalidInput(f"{directory} is not a folder: name the folder that holds {SAVED_MODEL_FILE}")
-    try:
-        found = regular_files(directory)
-    except InvalidInput as error:
-        raise InvalidInput(f"{directory} cannot be published: {error}") from error
-    except OSError as error:
-        raise _unreadable(error) from error
-    if SAVED_MODEL_FILE not in found:
-        raise InvalidInput(
-            f"{directory} is no SavedModel: it holds no {SAVED_MODEL_FILE}. "
-            "Write one with tf.saved_model.save or model.export, and name the folder that they filled"
-        )
-    if MANIFEST_FILE in found:
-        raise InvalidInput(
-            f"{directory} holds a {MANIFEST_FILE} already: it was published before. Name the folder it was exported to"
-        )
-    try:
-        # Names that a manifest may not hold are refused before the first byte is copied.
-        write_manifest(Manifest(tuple(ManifestFile(path, "0" * 64, seen.size) for path, seen in found.items())))
-    except InvalidDocument as error:
-        raise InvalidInput(f"{directory} cannot be published: {error.problem}") from error
-    return found
 
 
 @contextmanager
@@ -150,26 +117,15 @@ def _copy_all(
     for path, seen in found.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = hashlib.sha256()
+        content = ContentHash()
         with target.open("xb") as copy:
-            for chunk in _chunks(directory / path, seen):
+            for chunk in chunks(directory / path, seen):
                 copy.write(chunk)
                 content.update(chunk)
                 done += len(chunk)
                 progress(done, total)
             _flush(copy)
-        yield ManifestFile(path, content.hexdigest(), seen.size)
-
-
-def _chunks(path: Path, seen: SeenFile) -> Iterator[bytes]:
-    """The file's content; raises InvalidInput where it cannot be read, or changes meanwhile."""
-    try:
-        with open_unchanged(path, seen) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-            check_unchanged(file, path, seen)
-    except OSError as error:
-        raise _unreadable(error) from error
+        yield content.file(path, seen.size)
 
 
 def _seal(folder: Path, manifest: Manifest) -> None:
@@ -196,10 +152,6 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unreadable(error: OSError) -> InvalidInput:
-    return InvalidInput(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _failed(error: OSError) -> StoreUnavailable:

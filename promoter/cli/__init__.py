@@ -17,6 +17,7 @@ _COMMANDS = {
     "history": ("promoter.cli.history", "history", "The decisions so far, read from the Git log."),
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
+    "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),

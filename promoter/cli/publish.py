@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from promoter.adapters.publishing import publish as upload
+from promoter.cli.wiring import publish as upload
 from promoter.cli.wiring import tells_errors
 from promoter.domain.version import ModelVersion
 
@@ -19,10 +19,12 @@ from promoter.domain.version import ModelVersion
 @click.option("--version", "number", metavar="N|auto", default="auto", show_default=True, help="The version's number.")
 @tells_errors
 def publish(directory: Path, store: str, number: str) -> None:
-    """Copy the SavedModel in DIRECTORY into STORE (file:///models/resnet50) as a new version.
+    """Copy the SavedModel in DIRECTORY into STORE as a new version.
 
-    The files go first and manifest.json last, so that half an upload is never a version. An existing
-    version is never overwritten.
+    STORE is the address of one model: gs://shop-models/resnet50, s3://shop-models/resnet50 or
+    file:///srv/models/resnet50. The files go first and manifest.json last, so that half an upload is never a
+    version. An existing version is never overwritten. An upload to a bucket that was broken off goes on where it
+    was with the same command and its --version.
     """
     version = None if number == "auto" else ModelVersion.from_name(number)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

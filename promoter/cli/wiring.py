@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -13,12 +14,18 @@ import click
 from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.git import GitRepository, GitSettings
 from promoter.adapters.prometheus import PrometheusMetrics
-from promoter.adapters.stores import AllowedStores, FileStore
+from promoter.adapters.publishing import Progress
+from promoter.adapters.publishing import publish as publish_to_folder
+from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
+from promoter.adapters.stores.bucket import Bucket
+from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
 from promoter.domain.repository import Revision
-from promoter.errors import PromoterError, RepositoryUnavailable
+from promoter.domain.store_address import StoreAddress
+from promoter.domain.version import ModelVersion, StoredVersion
+from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
 from promoter.ports import Repository
 from promoter.settings import GitRemote, Settings, git_remote, settings
 
@@ -50,11 +57,47 @@ def repository(remote: GitRemote | None = None) -> GitRepository:
     )
 
 
+def stores() -> dict[str, FileStore | BucketStore]:
+    """A store for each scheme. A cloud's library is loaded when the first of its buckets is asked."""
+    return {"file": FileStore(), "gs": BucketStore(_gs_bucket), "s3": BucketStore(_s3_bucket)}
+
+
+def store_at(address: str) -> FileStore | BucketStore:
+    """The store that serves `address`, allowed or not: a person at a terminal has rights of their own."""
+    scheme = StoreAddress.from_text(address).scheme
+    found = stores().get(scheme)
+    if found is None:
+        raise InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
+    return found
+
+
+def publish(directory: Path, address: str, version: ModelVersion | None, progress: Progress) -> StoredVersion:
+    """Put the SavedModel in `directory` into the store at `address`, whichever kind of store it is."""
+    place = StoreAddress.from_text(address)
+    if place.scheme == "gs":
+        return publish_to_bucket(_gs_bucket(place.host), directory, address, version, progress)
+    if place.scheme == "s3":
+        return publish_to_bucket(_s3_bucket(place.host), directory, address, version, progress)
+    return publish_to_folder(directory, address, version, progress)
+
+
+def _gs_bucket(name: str) -> Bucket:
+    from promoter.adapters.stores.gs import GsBucket  # noqa: PLC0415 - a third of a second that few commands need
+
+    return GsBucket(name)
+
+
+def _s3_bucket(name: str) -> Bucket:
+    from promoter.adapters.stores.s3 import S3Bucket  # noqa: PLC0415 - as above
+
+    return S3Bucket(name)
+
+
 def ports(given: Settings) -> Ports:
     """The real world."""
     return Ports(
         repository(given.git),
-        AllowedStores(given.stores, {"file": FileStore()}),
+        AllowedStores(given.stores, stores()),
         PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
         ArgoCluster(given.argocd_url, given.argocd_token_file),
     )

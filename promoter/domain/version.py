@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from promoter.domain.completeness import ByManifest, Completeness
 from promoter.errors import InvalidName
@@ -63,6 +64,18 @@ class IncompleteVersion:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What of one version is in a store, complete or not.
+
+    size: bytes. modified: when its newest file was written, by the store's clock; None where it has no file.
+    """
+
+    files: int
+    size: int
+    modified: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def test_a_directory_that_is_not_there_is_refused(store, tmp_path):
     ("where", "words"),
     [
         ("file:///nowhere/at/all", "mkdir -p /nowhere/at/all"),
-        ("gs://bucket/resnet50", "file:// only"),
+        ("gs://bucket/resnet50", "is no folder of this machine"),
         ("models/resnet50", "is not a store's address"),
         ("file:///srv/../etc", "no part of its path"),
     ],

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from promoter.adapters.stores.judging import Judge, Watch, check_patience, judge
 from promoter.documents.manifest import ManifestFile
 from promoter.domain.completeness import Completeness
 from promoter.domain.store_address import StoreAddress
-from promoter.domain.version import Digest, IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.version import Digest, Holding, IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 from promoter.errors import InvalidInput, StoreUnavailable
 from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
 
@@ -57,6 +57,23 @@ class FileStore:
             return self._judged(folder / str(version), version, complete, deadline)
         except OSError as error:
             raise StoreUnavailable(f"the store {address} cannot be read: {error.strerror}") from error
+
+    def names(self, address: str) -> tuple[str, ...]:
+        """The names of everything that could be a version; raises StoreUnavailable."""
+        return tuple(_names(_folder(address), address))
+
+    def holding(self, address: str, name: str) -> Holding:
+        """What there is under one name; raises StoreUnavailable, and InvalidInput for what is no plain folder."""
+        folder = _folder(address) / name
+        try:
+            if not stat.S_ISDIR(folder.lstat().st_mode):
+                raise InvalidInput("it is not a folder")
+            files = regular_files(folder).values()
+        except OSError as error:
+            raise StoreUnavailable(f"the store {address} cannot be read: {error.strerror}") from error
+        newest = max((file.modified_ns for file in files), default=None)
+        modified = None if newest is None else datetime.fromtimestamp(newest / 1e9, UTC)
+        return Holding(len(files), sum(file.size for file in files), modified)
 
     def _judged(
         self, folder: Path, version: ModelVersion, complete: Completeness, deadline: float
