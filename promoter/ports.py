@@ -11,7 +11,7 @@ from promoter.domain.completeness import Completeness
 from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.repository import Change, Commit, Inventory, Revision
-from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
 
 class Repository(Protocol):
@@ -75,6 +75,9 @@ class ModelStore(Protocol):
 
     def version(self, address: str, version: ModelVersion, complete: Completeness) -> StoredVersion | IncompleteVersion:
         """What one version is now, whatever it was before. Raises as `listing` does."""
+
+    def sweep(self, addresses: Mapping[str, Completeness]) -> Sweep:
+        """What can be told of many addresses for less than a call each. No failure but that they are left out."""
 
 
 class Metrics(Protocol):

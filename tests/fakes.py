@@ -24,7 +24,7 @@ from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurem
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.repository import Change, Commit, Inventory
-from promoter.domain.version import IncompleteVersion, Listing, StoredVersion
+from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
 from promoter.errors import (
     ClusterUnavailable,
     HeadMoved,
@@ -169,6 +169,7 @@ class FakeStore:
     incomplete: tuple = ()
     broken: str | None = None
     calls: int = 0
+    checks: int = 0
     overwritten: dict = field(default_factory=dict)
 
     def listing(self, address, wanted):
@@ -177,7 +178,11 @@ class FakeStore:
             raise StoreUnavailable(self.broken)
         return Listing(tuple(stored(number) for number in sorted(self.versions)), self.incomplete)
 
+    def sweep(self, addresses):
+        return Sweep({}, 0)
+
     def version(self, address, version, complete):
+        self.checks += 1
         if self.broken:
             raise StoreUnavailable(self.broken)
         if version.number not in self.versions:

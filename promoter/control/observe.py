@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
+from promoter.control.looks import Looks
 from promoter.decisions.calibration import calibrate
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
@@ -18,7 +20,7 @@ from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
-from promoter.domain.version import Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Repository
 
@@ -56,9 +58,8 @@ class Observer:
     def __init__(self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta) -> None:
         self._ports = ports
         self._traits = traits
-        self._listing_interval = listing_interval
+        self._looks = Looks(ports.store, listing_interval)
         self._read: dict[ServedModel, Observation] = {}
-        self._listings: dict[str, tuple[datetime, Listing]] = {}
         self._newest: dict[ServedModel, datetime] = {}
         self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}
 
@@ -81,12 +82,18 @@ class Observer:
             served, head, release, policy, changed, since, self._traits, withheld=withheld, listing=listing
         )
 
+    def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
+        """A pass over these models begins; each will be asked about once."""
+        stores = {seen.policy.candidates.store: seen.policy.candidates.complete for seen in read}
+        self._looks.begin_pass({address: complete for address, complete in stores.items() if address}, now)
+
     def ask(self, seen: Observation, now: datetime) -> Observation:
         """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
 
-        A model without a canary and without a candidate costs one look at its store and nothing else. May run
+        A model without a canary and without a candidate costs a look at its store and nothing else. May run
         beside itself for other models: Git, which serves one thread at a time, is not asked.
         """
+        seen = self._with_pinned(seen, now)
         if seen.release.canary is None:
             seen = self._with_listing(seen, now)
             if seen.listing is None or candidate(seen.release, seen.listing, seen.withheld) is None:
@@ -173,14 +180,24 @@ class Observer:
         address = seen.policy.candidates.store
         if address is None:
             return seen
-        known = self._listings.get(address)
-        if known is not None and now - known[0] < self._listing_interval:
-            return replace(seen, listing=known[1])
-        seen, listing = _answered(seen, lambda: self._ports.store.listing(address, _wanted(seen)))
-        if listing is None:
-            return seen
-        self._listings[address] = (now, listing)
+        seen, listing = _answered(seen, lambda: self._looks.listing(address, _wanted(seen), now))
         return replace(seen, listing=listing)
+
+    def _with_pinned(self, seen: Observation, now: datetime) -> Observation:
+        """The same with what the store holds under the versions that are served."""
+        source, in_flight = seen.policy.candidates, seen.release.canary is not None
+        address = source.store
+        if address is None:
+            return seen
+
+        def check(version: ModelVersion) -> StoredVersion | IncompleteVersion | None:
+            return self._looks.check(address, version, source.complete, now, in_flight=in_flight)
+
+        for pin in seen.release.pinned:
+            seen, found = _answered(seen, partial(check, pin.version))
+            if found is not None:
+                seen = replace(seen, in_store=(*seen.in_store, found))
+        return seen
 
     def _with_application(self, seen: Observation) -> Observation:
         seen, application = _answered(seen, lambda: self._ports.cluster.application(seen.served))
@@ -240,7 +257,8 @@ def _answered(seen: Observation, ask: Callable[[], _Answer]) -> tuple[Observatio
     try:
         return seen, ask()
     except PromoterError as error:
-        return replace(seen, problems=(*seen.problems, str(error))), None
+        # One peer may be asked twice, and be silent twice for the same reason.
+        return replace(seen, problems=tuple(dict.fromkeys((*seen.problems, str(error))))), None
 
 
 def _newest_sample(seen: Observation) -> datetime | None:

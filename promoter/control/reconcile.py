@@ -105,8 +105,11 @@ class Reconciler:
 
     def _verdicts(self, models: Sequence[ServedModel], head: Revision, now: datetime) -> tuple[Verdict, ...]:
         read = {served: self._read(served, head) for served in models}
+        # Those with a rollout first: models at rest share the time that is left.
+        given = sorted(_observations(read), key=lambda seen: seen.release.canary is None)
+        self._observer.begin_pass(given, now)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            asked = pool.map(lambda seen: self._observer.ask(seen, now), _observations(read))
+            asked = pool.map(lambda seen: self._observer.ask(seen, now), given)
             observations = {seen.served: self._observer.trace(seen) for seen in asked}
         actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
         actions = self._within_limit(actions, head, now)

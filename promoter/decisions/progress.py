@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 
 from promoter.decisions import ramp
+from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.decisions.split import is_another_split
 from promoter.decisions.trial import Trial
@@ -20,6 +21,9 @@ HOLD_AT_ODDS = 5.0
 
 def obstacle(trial: Trial, now: datetime) -> Hold | None:
     """What stands in the way of any step forward."""
+    changed = changed_in_store(trial.seen)
+    if changed is not None:
+        return trial.hold(changed, alarm=True)
     if trial.seen.policy.paused:
         return trial.hold("policy.yaml says paused")
     waiting = not_live_because(trial.seen, now)

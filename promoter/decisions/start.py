@@ -9,6 +9,7 @@ from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end
 from promoter.decisions.forecast import in_short
+from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Action, Hold, Promote, StartCanary
 from promoter.domain.calibration import Calibration
@@ -33,6 +34,9 @@ def first_version(seen: Observation) -> Action:
 
 def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     """A canary at weight 0, once what is served now is live and can be seen."""
+    changed = changed_in_store(seen)
+    if changed is not None:
+        return Hold(changed, alarm=True)
     if seen.policy.paused:
         return Hold("policy.yaml says paused")
     offered = _offered(seen)

@@ -12,7 +12,7 @@ from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
-from promoter.domain.version import Listing, ModelVersion
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Observation:
     it is.
     withheld: what a person took away in that commit, None where nobody did.
     listing: the candidates' source, None where it did not answer.
+    in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
     calibration: what was chosen from stable's hour before the rollout (before now, where there is no
@@ -69,6 +70,7 @@ class Observation:
     traits: ClusterTraits
     withheld: Withheld | None = None
     listing: Listing | None = None
+    in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None
     lineage: Lineage | None = None
     measurements: Measurements | None = None

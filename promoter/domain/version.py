@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -60,10 +61,14 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True)
 class IncompleteVersion:
-    """A directory in the store that is no version yet, and why. `name` is as the store spells it."""
+    """A directory in the store that is no version yet, and why.
+
+    name: as the store spells it. settled: False where the look was too short to tell; a later one will.
+    """
 
     name: str
     reason: str
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,26 @@ class Listing:
 
     complete: tuple[StoredVersion, ...] = ()
     incomplete: tuple[IncompleteVersion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a glance over many models' stores tells of one of them.
+
+    text: another one as soon as a version became complete, was replaced, or went away. newest: the highest version
+    with a manifest or marker, whether or not it keeps its promise; None where there is none.
+    """
+
+    text: str
+    newest: ModelVersion | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What can be told of many addresses at once, and how many calls that took. Others have to be listed one by one."""
+
+    marks: Mapping[str, Mark]
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ download. These are added here, as https://cloud.google.com/storage/docs/json_ap
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from bisect import bisect_left
 from contextlib import contextmanager
@@ -117,6 +118,9 @@ class _Handler(RequestHandler):
     def answer(self, method):
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/requests":
+            self.reply(200, self.cloud.requests)
+            return
         self.cloud.requests.append(f"{method} {_kind(parts.path, query)}")
         fault = self.cloud.faults.pop(0) if self.cloud.faults else self.cloud.always
         if fault is not None:
@@ -198,3 +202,25 @@ def cloud_storage():
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def fill(cloud, bucket, models, versions):
+    """So many models below `team/`, each with so many versions of four files. Their contents are nobody's business."""
+    cloud.make_bucket(bucket)
+    entry = {"size": "100", "crc32c": "AAAAAA==", "generation": "1", "updated": "2026-11-22T20:16:34Z"}
+    files = ("manifest.json", "saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+    names = [
+        f"team/m{model}/{version}/{file}"
+        for model in range(models)
+        for version in range(1, versions + 1)
+        for file in files
+    ]
+    cloud.put(bucket, {name: entry | {"name": name} for name in names})
+
+
+if __name__ == "__main__":
+    # In a process of its own, for whoever measures a client: arguments are the bucket, models, and versions of each.
+    with cloud_storage() as running:
+        fill(running, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        print(running.url, flush=True)
+        sys.stdin.read()

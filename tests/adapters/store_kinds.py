@@ -79,10 +79,10 @@ class GsKind(Kind):
         return BucketStore(GsBucket, **options)
 
     def put(self, path, content):
-        self._client.bucket(self.bucket).blob(f"team/ranker/{path}").upload_from_string(content)
+        self._client.bucket(self.bucket).blob(_name(path)).upload_from_string(content)
 
     def remove(self, path):
-        self._client.bucket(self.bucket).blob(f"team/ranker/{path}").delete()
+        self._client.bucket(self.bucket).blob(_name(path)).delete()
 
 
 @dataclass
@@ -102,14 +102,19 @@ class S3Kind(Kind):
         checksum = crc32c(content)
         self._client.put_object(
             Bucket=self.bucket,
-            Key=f"team/ranker/{path}",
+            Key=_name(path),
             Body=content,
             ChecksumAlgorithm="CRC32C",
             ChecksumCRC32C=checksum,
         )
 
     def remove(self, path):
-        self._client.delete_object(Bucket=self.bucket, Key=f"team/ranker/{path}")
+        self._client.delete_object(Bucket=self.bucket, Key=_name(path))
+
+
+def _name(path):
+    """`../other` is the model beside this one."""
+    return f"team/{path[3:]}" if path.startswith("../") else f"team/ranker/{path}"
 
 
 def crc32c(content):

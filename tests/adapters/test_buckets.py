@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from store_kinds import MODEL, GsKind
 
-from promoter.adapters.stores import BucketStore
+from promoter.adapters.stores import AllowedStores, BucketStore
 from promoter.adapters.stores.gs import GsBucket
 from promoter.adapters.stores.s3 import S3Bucket
-from promoter.domain.completeness import ByManifest
-from promoter.domain.version import ModelVersion, Wanted
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
+from promoter.domain.version import ModelVersion, Sweep, Wanted
 from promoter.errors import StoreUnavailable
 
 ALL = Wanted()
@@ -205,3 +205,72 @@ def test_a_whole_bucket_may_be_one_models_store(bucket):
     bucket.write_version(1)
     (entry,) = bucket.store().listing(f"{scheme}://{name}", ALL).incomplete
     assert entry.name == "team"
+
+
+def side_by_side(kind, count):
+    """The addresses of so many models beside each other, each with version 1."""
+    root = kind.address.removesuffix("/ranker")
+    for number in range(count):
+        kind.put(f"../m{number}/1/manifest.json", b"{}")
+    return {f"{root}/m{number}": ByManifest() for number in range(count)}
+
+
+@pytest.fixture
+def many(bucket):
+    """Thirty models in one place, of which a sweep tells."""
+    return side_by_side(bucket, 30)
+
+
+def test_one_sweep_tells_of_models_that_lie_side_by_side(bucket, server, many):
+    store = bucket.store()
+    server.requests.clear()
+    before = store.sweep(many)
+    assert server.requests == ["GET list"]
+    assert (set(before.marks), before.calls) == (set(many), 1)
+    assert {mark.newest for mark in before.marks.values()} == {ModelVersion(1)}
+    bucket.put("../m7/2/manifest.json", b"{}")
+    bucket.put("../m8/1/manifest.json", b"{ }")
+    after = store.sweep(many)
+    changed = {address.rpartition("/")[2] for address in many if before.marks[address] != after.marks[address]}
+    assert changed == {"m7", "m8"}
+
+
+def test_a_model_of_which_nothing_is_there_has_a_mark_that_says_so(bucket, many):
+    address = f"{bucket.address.removesuffix('/ranker')}/m99"
+    assert bucket.store().sweep(many | {address: ByManifest()}).marks[address].newest is None
+
+
+def test_a_sweep_that_would_cost_more_than_asking_one_by_one_is_given_up_and_not_tried_again(cloud):
+    kind = GsKind(cloud)
+    entry = {"size": "0", "generation": "1", "crc32c": "AAAAAA==", "updated": "2026-11-22T20:16:34Z"}
+    names = [f"team/ranker/{number}/manifest.json" for number in range(1, 21_002)]
+    cloud.put(kind.bucket, {name: entry | {"name": name} for name in names})
+    addresses = {f"gs://{kind.bucket}/team/m{number}": ByManifest() for number in range(20)}
+    store = kind.store()
+    assert store.sweep(addresses).marks == {}
+    assert cloud.requests == ["GET list"] * 20
+    assert store.sweep(addresses) == Sweep({}, 0)
+
+
+def test_a_sweep_that_fails_leaves_its_models_out(bucket, server, many):
+    server.always = 403
+    assert impatient(bucket).sweep(many).marks == {}
+
+
+def test_uploads_that_become_versions_by_silence_are_not_told_by_a_sweep(bucket, many):
+    quiet = dict.fromkeys(many, ByQuiet(timedelta(minutes=1)))
+    assert bucket.store().sweep(quiet) == Sweep({}, 0)
+
+
+def test_a_sweep_looks_for_the_markers_that_policies_name(bucket, many):
+    address = next(iter(many))
+    bucket.put("../m0/2/_SUCCESS", b"")
+    assert bucket.store().sweep(many | {address: ByMarker("_SUCCESS")}).marks[address].newest == ModelVersion(2)
+
+
+def test_a_sweep_stays_within_the_allowed_prefixes(bucket, many):
+    scheme, _, name = bucket.address.removesuffix("/team/ranker").partition("://")
+    whole = AllowedStores([f"{scheme}://{name}/team"], {scheme: bucket.store()})
+    assert set(whole.sweep(many).marks) == set(many)
+    parts = AllowedStores([f"{scheme}://{name}/team/m{number}" for number in range(30)], {scheme: bucket.store()})
+    assert parts.sweep(many) == Sweep({}, 0)

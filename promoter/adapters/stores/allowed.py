@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from promoter.domain.completeness import Completeness
 from promoter.domain.store_address import StoreAddress
-from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 from promoter.errors import InvalidInput, InvalidSettings
 from promoter.ports import ModelStore
 
@@ -35,6 +38,17 @@ class AllowedStores:
 
     def version(self, address: str, version: ModelVersion, complete: Completeness) -> StoredVersion | IncompleteVersion:
         return self._store(address).version(address, version, complete)
+
+    def sweep(self, addresses: Mapping[str, Completeness]) -> Sweep:
+        """Asked only of places that are allowed themselves: the folder around an address may be more than it is."""
+        by_scheme: dict[str, dict[str, Completeness]] = {}
+        for address, complete in addresses.items():
+            with suppress(InvalidInput):
+                place = StoreAddress.from_text(address)
+                if place.segments and self._is_allowed(replace(place, segments=place.segments[:-1])):
+                    by_scheme.setdefault(place.scheme, {})[address] = complete
+        sweeps = [self._stores[scheme].sweep(asked) for scheme, asked in by_scheme.items()]
+        return Sweep(dict(ChainMap(*(dict(done.marks) for done in sweeps))), sum(done.calls for done in sweeps))
 
     def _store(self, address: str) -> ModelStore:
         parsed = StoreAddress.from_text(address)

@@ -5,23 +5,37 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from threading import Lock
 
-from promoter.adapters.stores.bucket import Bucket, Checksums, Part, StoredObject, pages
+from promoter.adapters.stores.bucket import Bucket, Checksums, Page, Part, StoredObject, pages
 from promoter.adapters.stores.judging import Judge, Watch, check_patience, judged, listed, versions_among
-from promoter.documents.manifest import LARGEST_BYTES, ManifestFile
-from promoter.domain.completeness import Completeness
+from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, ManifestFile
+from promoter.domain.completeness import ByMarker, ByQuiet, Completeness
 from promoter.domain.store_address import StoreAddress
-from promoter.domain.version import Digest, Holding, IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
-from promoter.errors import InvalidInput, StoreUnavailable
+from promoter.domain.version import (
+    Digest,
+    Holding,
+    IncompleteVersion,
+    Listing,
+    Mark,
+    ModelVersion,
+    StoredVersion,
+    Sweep,
+    Wanted,
+)
+from promoter.errors import InvalidInput, InvalidName, StoreUnavailable
 
 _MOST_NAMES = 100_000
 _MOST_FILES = 10_000
 _MOST_HASHED = 100_000
 _EVERYTHING = Wanted()
+
+# For fewer models side by side a call each is little, and tells more.
+WORTH_A_SWEEP = 20
 
 # Names are kept in the order of text, where 100 comes before 42. So a look from the version that is served onwards
 # misses numbers with more digits, and everything is looked at this often.
@@ -57,6 +71,8 @@ class BucketStore:
         self._buckets: dict[str, Bucket] = {}
         self._lock = Lock()
         self._wholes: dict[str, _Whole] = {}
+        # Places whose sweep took more calls than there are models, and how many models would be worth another try.
+        self._too_large: dict[tuple[str, tuple[str, ...]], int] = {}
         self.content = lru_cache(maxsize=10_000)(self._content)
         self.checksums = lru_cache(maxsize=100_000)(self._checksums)
         self._hashed: dict[tuple[str, StoredObject], str] = {}
@@ -70,6 +86,46 @@ class BucketStore:
     def version(self, address: str, version: ModelVersion, complete: Completeness) -> StoredVersion | IncompleteVersion:
         deadline = time.monotonic() + self._patience.total_seconds()
         return self._judged(StoreAddress.from_text(address), version, complete, deadline)
+
+    def sweep(self, addresses: Mapping[str, Completeness]) -> Sweep:
+        asked: dict[tuple[str, tuple[str, ...]], dict[str, tuple[str, str]]] = {}
+        for address, complete in addresses.items():
+            place = StoreAddress.from_text(address)
+            # A time of quiet is about every file, and a sweep looks for those that are written last.
+            if place.segments and not isinstance(complete, ByQuiet):
+                last = complete.file if isinstance(complete, ByMarker) else MANIFEST_FILE
+                asked.setdefault((place.host, place.segments[:-1]), {})[place.segments[-1]] = (address, last)
+        marks: dict[str, Mark] = {}
+        calls = 0
+        for (host, parent), models in asked.items():
+            if len(models) >= max(WORTH_A_SWEEP, self._too_large.get((host, parent), 0)):
+                found, count = self._swept(host, parent, models)
+                marks |= found
+                calls += count
+        return Sweep(marks, calls)
+
+    def _swept(
+        self, host: str, parent: tuple[str, ...], models: Mapping[str, tuple[str, str]]
+    ) -> tuple[Mapping[str, Mark], int]:
+        """The marks of models that lie side by side, by address, and the calls that it took; none where it failed."""
+        prefix = "".join(f"{segment}/" for segment in parent)
+        last = tuple(sorted({name for _, name in models.values()}))
+        notes = {model: _Note(name) for model, (_, name) in models.items()}
+        page, calls = Page(), 0
+        try:
+            # More calls than models would be more than asking for each of them.
+            for page in pages(self._bucket(host), Part(prefix, suffixes=last), most=len(models)):
+                calls += 1
+                for item in page.objects:
+                    model, _, path = item.name[len(prefix) :].partition("/")
+                    if model in notes:
+                        notes[model].add(path, item.identity)
+        except StoreUnavailable:
+            return {}, calls
+        if page.following is not None:
+            self._too_large[host, parent] = 2 * len(models)
+            return {}, calls
+        return {models[model][0]: note.mark() for model, note in notes.items()}, calls
 
     def names(self, address: str) -> tuple[str, ...]:
         """The names of everything that could be a version; raises StoreUnavailable."""
@@ -155,6 +211,28 @@ class BucketStore:
         return content.hexdigest()
 
 
+class _Note:
+    """What a sweep has seen of one model so far. last: the name of the file that makes a version complete."""
+
+    def __init__(self, last: str) -> None:
+        self._last = last
+        self._content = hashlib.sha256()
+        self._newest: ModelVersion | None = None
+
+    def add(self, path: str, identity: str) -> None:
+        """One more object; `path` begins with the version's name."""
+        self._content.update(f"{path}\0{identity}\0".encode())
+        name, _, file = path.partition("/")
+        if file == self._last:
+            with suppress(InvalidName):
+                version = ModelVersion.from_name(name)
+                self._newest = max(version, self._newest or version)
+
+    def mark(self) -> Mark:
+        """What was seen."""
+        return Mark(self._content.hexdigest(), self._newest)
+
+
 class _Objects:
     """`judging.Contents` of a bucket, until `deadline`."""
 
@@ -198,7 +276,7 @@ def _folders(bucket: Bucket, part: Part, address: str, deadline: float) -> tuple
         calls += 1
         names += [folder[len(part.prefix) : -1] for folder in page.folders]
         if len(names) > _MOST_NAMES:
-            raise StoreUnavailable(f"the store {address} holds more than {_MOST_NAMES} names: remove old versions")
+            raise InvalidInput(f"the store {address} holds more than {_MOST_NAMES} names: remove old versions")
         if time.monotonic() > deadline:
-            raise StoreUnavailable(f"the store {address} takes too long to list: remove old versions")
+            raise InvalidInput(f"the store {address} takes too long to list: remove old versions")
     return names, calls

@@ -16,7 +16,16 @@ from promoter.adapters.stores.judging import Judge, Watch, check_patience, judge
 from promoter.documents.manifest import ManifestFile
 from promoter.domain.completeness import Completeness
 from promoter.domain.store_address import StoreAddress
-from promoter.domain.version import Digest, Holding, IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.version import (
+    Digest,
+    Holding,
+    IncompleteVersion,
+    Listing,
+    ModelVersion,
+    StoredVersion,
+    Sweep,
+    Wanted,
+)
 from promoter.errors import InvalidInput, StoreUnavailable
 from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
 
@@ -57,6 +66,10 @@ class FileStore:
             return self._judged(folder / str(version), version, complete, deadline)
         except OSError as error:
             raise StoreUnavailable(f"the store {address} cannot be read: {error.strerror}") from error
+
+    def sweep(self, addresses: Mapping[str, Completeness]) -> Sweep:  # noqa: ARG002 - the port's promise
+        """Nothing: a folder is looked at for nothing."""
+        return Sweep({}, 0)
 
     def names(self, address: str) -> tuple[str, ...]:
         """The names of everything that could be a version; raises StoreUnavailable."""

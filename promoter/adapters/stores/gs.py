@@ -20,7 +20,7 @@ from promoter.documents.manifest import ManifestFile
 from promoter.errors import InvalidInput, StoreUnavailable
 
 # To connect, and between two bytes of an answer.
-_TIMEOUT = (5.0, 20.0)
+_TIMEOUT = (5.0, 10.0)
 _CHUNK = 8 * 2**20
 _FIELDS = "items(name,size,generation,crc32c,updated),prefixes,nextPageToken"
 
@@ -28,7 +28,7 @@ _FIELDS = "items(name,size,generation,crc32c,updated),prefixes,nextPageToken"
 class GsBucket:
     """`Bucket` in Google Cloud Storage. patience: how long one question is asked again before it has failed."""
 
-    def __init__(self, name: str, patience: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(self, name: str, patience: timedelta = timedelta(seconds=10)) -> None:
         self._name = name
         with self._told():
             # No project: it is only asked for where buckets are made.

@@ -49,6 +49,10 @@ class Contents(Protocol[_Found_contra]):
         """64 hex digits."""
 
 
+class NotYet(InvalidInput):
+    """It cannot be told yet whether a version is complete; waiting is all there is to do."""
+
+
 class Watch:
     """Since when files have been as they are now, by this process's own steady clock."""
 
@@ -100,7 +104,7 @@ class Judge(Generic[_Found]):
     def _check_quiet(self, ours: Mapping[str, _Found], quiet: timedelta) -> None:
         lasted = self._watch.quiet_for(self._place, tuple(sorted(ours.items())))
         if lasted < quiet:
-            raise InvalidInput(
+            raise NotYet(
                 f"its files have to stay as they are for {format_duration(quiet)}; so far they did for "
                 f"{format_duration(timedelta(seconds=int(lasted.total_seconds())))}"
             )
@@ -178,6 +182,8 @@ def judged(version: ModelVersion, verdict: Callable[[], Digest]) -> StoredVersio
     """The version with its digest, or why it has none; raises StoreUnavailable."""
     try:
         return StoredVersion(version, verdict())
+    except NotYet as error:
+        return IncompleteVersion(str(version), str(error), settled=False)
     except InvalidInput as error:
         reason = str(error)
     except (FileNotFoundError, PermissionError) as error:
@@ -186,9 +192,9 @@ def judged(version: ModelVersion, verdict: Callable[[], Digest]) -> StoredVersio
 
 
 def check_patience(deadline: float) -> None:
-    """Raises InvalidInput where the time for one look is over; `deadline` as time.monotonic tells it."""
+    """Raises NotYet where the time for one look is over; `deadline` as time.monotonic tells it."""
     if time.monotonic() > deadline:
-        raise InvalidInput("not verified yet: reading its files takes longer than one look may last")
+        raise NotYet("not verified yet: reading its files takes longer than one look may last")
 
 
 def printable(text: str) -> str:

@@ -31,14 +31,14 @@ _THERE = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT)
 
 
 class S3Bucket:
-    """`Bucket` in S3. patience: how long to wait for the next byte of an answer; asked are four times at most."""
+    """`Bucket` in S3. patience: how long to wait for the next byte of an answer; asked are three times at most."""
 
-    def __init__(self, name: str, patience: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(self, name: str, patience: timedelta = timedelta(seconds=10)) -> None:
         self._name = name
         config = Config(
             connect_timeout=5,
             read_timeout=patience.total_seconds(),
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=16,
         )
         with self._told():
