@@ -6,9 +6,10 @@ import logging
 from datetime import timedelta
 
 import pytest
+from scripted_server import body, broken_off, dripping, endless, gzip_bomb, scripted_server
 from store_kinds import MODEL, GsKind
 
-from promoter.adapters.stores import AllowedStores, BucketStore
+from promoter.adapters.stores import AllowedStores, BucketStore, gs, s3
 from promoter.adapters.stores.gs import GsBucket
 from promoter.adapters.stores.s3 import S3Bucket
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
@@ -274,3 +275,25 @@ def test_a_sweep_stays_within_the_allowed_prefixes(bucket, many):
     assert set(whole.sweep(many).marks) == set(many)
     parts = AllowedStores([f"{scheme}://{name}/team/m{number}" for number in range(30)], {scheme: bucket.store()})
     assert parts.sweep(many) == Sweep({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (endless(), "larger than 32 MiB"),
+        (dripping(), "takes longer than 0.5 s"),
+        (gzip_bomb(), "larger than 32 MiB"),
+        (body(b"[1, 2]"), "is no listing|failed"),
+        (body(b"<html>maintenance"), "is no listing|failed"),
+        (broken_off(), "does not answer|broke off"),
+    ],
+)
+def test_an_answer_that_is_too_large_too_slow_or_none_is_not_taken(bucket, monkeypatch, answer, words):
+    for module in (gs, s3):
+        monkeypatch.setattr(module, "_SECONDS", 0.5)
+    with scripted_server() as script:
+        script.answers[""] = answer
+        for name in ("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL_S3"):
+            monkeypatch.setenv(name, script.url)
+        with pytest.raises(StoreUnavailable, match=words):
+            impatient(bucket).listing(bucket.address, ALL)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from promoter.documents.manifest import ManifestFile
+from promoter.errors import StoreUnavailable
 
 # Every store pages its listings, and none takes more names a page than this.
 PAGE = 1000
@@ -73,7 +74,7 @@ class Bucket(Protocol):
         """What the store itself knows of the content; raises InvalidInput where the object was replaced."""
 
     def chunks(self, found: StoredObject) -> Iterator[bytes]:
-        """The content, mebibytes at a time; raises InvalidInput where the object was replaced meanwhile."""
+        """The content, eight mebibytes at a time; raises InvalidInput where the object was replaced meanwhile."""
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small object. False, and nothing written, where there is one of this name."""
@@ -98,3 +99,9 @@ def pages(bucket: Bucket, part: Part, most: int | None = None) -> Iterator[Page]
         following, count = page.following, count + 1
         if following is None:
             return
+
+
+def check_length(found: StoredObject, chunk: bytes, expected: int) -> None:
+    """Raises StoreUnavailable where a part of an object is not as long as was asked for."""
+    if len(chunk) != expected:
+        raise StoreUnavailable(f"the store sent {len(chunk)} bytes of {found.name} where {expected} were asked for")

@@ -9,18 +9,21 @@ from http import HTTPStatus
 from typing import Any, BinaryIO
 
 import requests
+import urllib3
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject
+from promoter.adapters.stores.bounded import BoundedAdapter
+from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject, check_length
 from promoter.documents.manifest import ManifestFile
 from promoter.errors import InvalidInput, StoreUnavailable
 
 # To connect, and between two bytes of an answer.
 _TIMEOUT = (5.0, 10.0)
+_SECONDS = 30.0
 _CHUNK = 8 * 2**20
 _FIELDS = "items(name,size,generation,crc32c,updated),prefixes,nextPageToken"
 
@@ -37,6 +40,8 @@ class GsBucket:
             # which who may only read objects must not.
             self._client._bucket_metadata_cache = None  # noqa: SLF001
             self._bucket = self._client.bucket(name)
+            for scheme in ("https://", "http://"):
+                self._client._http.mount(scheme, BoundedAdapter(f"gs://{name}", _SECONDS))  # noqa: SLF001 - no other way in
         retry = DEFAULT_RETRY.with_delay(initial=0.2, maximum=5.0, multiplier=2.0)
         self._asked: dict[str, Any] = {
             "timeout": _TIMEOUT,
@@ -44,7 +49,7 @@ class GsBucket:
         }
 
     def page(self, part: Part, following: str | None) -> Page:
-        with self._told():
+        with self._told(), self._taken_apart():
             found = self._client.list_blobs(
                 self._bucket,
                 prefix=part.prefix or None,
@@ -70,7 +75,9 @@ class GsBucket:
             end = min(start + _CHUNK, found.size) - 1
             with self._told(), _unreplaced(found):
                 # A part of an object has no checksum to be checked against.
-                yield blob.download_as_bytes(start=start, end=end, checksum=None, raw_download=True, **self._asked)
+                chunk = blob.download_as_bytes(start=start, end=end, checksum=None, raw_download=True, **self._asked)
+            check_length(found, chunk, end - start + 1)
+            yield chunk
 
     def create(self, name: str, content: bytes) -> bool:
         blob = self._bucket.blob(name)
@@ -98,6 +105,14 @@ class GsBucket:
                     raise
 
     @contextmanager
+    def _taken_apart(self) -> Iterator[None]:
+        """The library takes a listing apart without asking whether it is one."""
+        try:
+            yield
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise StoreUnavailable(f"the store gs://{self._name} answered what is no listing") from error
+
+    @contextmanager
     def _told(self) -> Iterator[None]:
         """The library's errors in our words. Of what the server said only the status is kept: it may quote tokens."""
         place = f"gs://{self._name}"
@@ -114,8 +129,8 @@ class GsBucket:
             raise StoreUnavailable(f"the store {place} sent other bytes than it says it has") from error
         except (requests.RequestException, ConnectionError, TimeoutError) as error:
             raise StoreUnavailable(f"the store {place} does not answer: {type(error).__name__}") from error
-        except ValueError as error:
-            raise StoreUnavailable(f"the store {place} answered what is no listing") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise StoreUnavailable(f"the store {place} broke off: {type(error).__name__}") from error
 
 
 class _Counted:

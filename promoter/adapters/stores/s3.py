@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 import google_crc32c
+import urllib3
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
 
-from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject
+from promoter.adapters.stores.bounded import whole
+from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject, check_length
 from promoter.documents.manifest import ManifestFile
 from promoter.errors import InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-_CHUNK = 2**20
+_SECONDS = 30.0
+_CHUNK = 8 * 2**20
 # S3 takes 10 000 parts of 5 MiB or more, and up to this much at once.
 _AT_ONCE = 64 * 2**20
 _MOST_PARTS = 10_000
@@ -44,6 +48,15 @@ class S3Bucket:
         with self._told():
             # A session of its own: the default one is not made for several threads.
             self._client: S3Client = boto3.session.Session().client("s3", config=config)
+            self._client.meta.events.register("before-send.s3", self._send)  # type: ignore[arg-type]
+
+    def _send(self, request: Any, **_: Any) -> AWSResponse:
+        """The answer to a request, sent as botocore does, under limits of its size and time."""
+        request.stream_output = True
+        # botocore offers this place for answers of one's own, and no way to its connections.
+        answer = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # noqa: SLF001
+        body = whole(answer.raw, f"s3://{self._name}", _SECONDS)
+        return AWSResponse(answer.url, answer.status_code, answer.headers, body)
 
     def page(self, part: Part, following: str | None) -> Page:
         options: dict[str, Any] = {}
@@ -77,12 +90,13 @@ class S3Bucket:
 
     def chunks(self, found: StoredObject) -> Iterator[bytes]:
         with self._told(), _unreplaced(found):
-            answer = self._client.get_object(Bucket=self._name, Key=found.name, IfMatch=found.identity)
-            left = found.size
-            for chunk in answer["Body"].iter_chunks(_CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    raise InvalidInput(f"{found.name} is longer than the store said")
+            for start in range(0, found.size, _CHUNK):
+                end = min(start + _CHUNK, found.size) - 1
+                answer = self._client.get_object(
+                    Bucket=self._name, Key=found.name, IfMatch=found.identity, Range=f"bytes={start}-{end}"
+                )
+                chunk = answer["Body"].read()
+                check_length(found, chunk, end - start + 1)
                 yield chunk
 
     def create(self, name: str, content: bytes) -> bool:
@@ -167,7 +181,7 @@ class S3Bucket:
                 f"the store {place} cannot be asked: Amazon's libraries found no credentials. Run with a role, or set "
                 "up a profile"
             ) from error
-        except (BotoCoreError, HTTPClientError) as error:
+        except (BotoCoreError, HTTPClientError, urllib3.exceptions.HTTPError) as error:
             raise StoreUnavailable(f"the store {place} does not answer: {type(error).__name__}") from error
 
 
