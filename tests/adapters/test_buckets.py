@@ -14,7 +14,7 @@ from promoter.adapters.stores.gs import GsBucket
 from promoter.adapters.stores.s3 import S3Bucket
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.version import ModelVersion, Sweep, Wanted
-from promoter.errors import StoreUnavailable
+from promoter.errors import InvalidInput, StoreUnavailable
 
 ALL = Wanted()
 
@@ -297,3 +297,27 @@ def test_an_answer_that_is_too_large_too_slow_or_none_is_not_taken(bucket, monke
             monkeypatch.setenv(name, script.url)
         with pytest.raises(StoreUnavailable, match=words):
             impatient(bucket).listing(bucket.address, ALL)
+
+
+def test_a_name_that_no_bucket_can_have_is_a_persons_to_correct(bucket):
+    scheme = bucket.address.partition(":")[0]
+    with pytest.raises(InvalidInput, match=r"correct `store` in policy.yaml"):
+        bucket.store().listing(f"{scheme}://-n,o-/ranker", ALL)
+
+
+def test_without_googles_credentials_the_chain_is_named(monkeypatch, tmp_path):
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    with pytest.raises(StoreUnavailable, match="found no credentials"):
+        BucketStore(GsBucket).listing("gs://models/ranker", ALL)
+
+
+@pytest.mark.parametrize("updated", ["2001-01-01T00:00:00Z", "2099-01-01T00:00:00Z"])
+def test_a_store_whose_clock_is_off_offers_the_same_versions(cloud, updated):
+    kind = GsKind(cloud)
+    published = kind.write_version(4)
+    for found in cloud.storage.objects[kind.bucket].values():
+        found["updated"] = updated
+    assert kind.store().listing(kind.address, above(3)).complete == (published,)

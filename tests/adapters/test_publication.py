@@ -175,3 +175,11 @@ def test_a_large_file_goes_to_s3_in_parts_and_its_checksum_is_that_of_the_whole(
     aws.requests.clear()
     assert complete(kind) == (published,)
     assert aws.requests.count("GET object") == 1
+
+
+def test_empty_files_and_names_with_blanks_and_accents_are_published_like_others(bucket, tmp_path):
+    odd = {"assets/vocab é #1?.txt": b"words", "assets/empty": b"", "fingerprint.pb": b"x"}
+    model = write_folder(tmp_path / "odd", MODEL | odd)
+    assert complete(bucket) == ()
+    published = put(bucket, model)
+    assert complete(bucket) == (published,)

@@ -39,7 +39,10 @@ class GsBucket:
             # For labels of traces that nobody collects, the library would ask for the bucket's own description as well,
             # which who may only read objects must not.
             self._client._bucket_metadata_cache = None  # noqa: SLF001
-            self._bucket = self._client.bucket(name)
+            try:
+                self._bucket = self._client.bucket(name)
+            except ValueError as error:
+                raise InvalidInput(f"{name!r} is not the name of a bucket: correct `store` in policy.yaml") from error
             for scheme in ("https://", "http://"):
                 self._client._http.mount(scheme, BoundedAdapter(f"gs://{name}", _SECONDS))  # noqa: SLF001 - no other way in
         retry = DEFAULT_RETRY.with_delay(initial=0.2, maximum=5.0, multiplier=2.0)

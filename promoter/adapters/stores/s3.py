@@ -14,7 +14,14 @@ import google_crc32c
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 
 from promoter.adapters.stores.bounded import whole
 from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject, check_length
@@ -176,6 +183,8 @@ class S3Bucket:
             yield
         except ClientError as error:
             raise StoreUnavailable(f"the store {place} {_said(_status(error))}") from error
+        except ParamValidationError as error:
+            raise InvalidInput(f"{place} is not the address of a bucket: correct `store` in policy.yaml") from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise StoreUnavailable(
                 f"the store {place} cannot be asked: Amazon's libraries found no credentials. Run with a role, or set "
