@@ -321,3 +321,19 @@ def test_a_store_whose_clock_is_off_offers_the_same_versions(cloud, updated):
     for found in cloud.storage.objects[kind.bucket].values():
         found["updated"] = updated
     assert kind.store().listing(kind.address, above(3)).complete == (published,)
+
+
+def test_a_look_from_what_is_served_on_takes_no_page_of_what_is_below_it(bucket, server, monkeypatch):
+    for module in (gs, s3):
+        monkeypatch.setattr(module, "PAGE", 5)
+    folders(bucket, 24)
+    store = bucket.store()
+    server.requests.clear()
+    store.listing(bucket.address, above(24))
+    assert server.requests == ["GET list"] * 5
+    server.requests.clear()
+    # After 24 come only 3 to 9, which lie below it all the same.
+    assert store.listing(bucket.address, above(24)).complete == ()
+    assert server.requests == ["GET list"] * 2
+    new = bucket.write_version(25)
+    assert store.listing(bucket.address, above(24)).complete == (new,)
