@@ -18,6 +18,8 @@ _COMMANDS = {
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
+    "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
+    "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
 }
