@@ -209,8 +209,9 @@ class Sandbox:
 
     def shell_lines(self) -> str:
         """What a shell reads to look at this sandbox: the variables, and PATH with the programs that it needs."""
-        named = [program for part in self._parts.values() if "/" not in (program := str(part.command[0]))]
-        found = [Path(program).parent for name in named if (program := shutil.which(name)) is not None]
+        named = {str(part.command[0]) for part in self._parts.values()}
+        paths = [shutil.which(name) for name in sorted(named) if "/" not in name]
+        found = [Path(path).parent for path in paths if path is not None]
         folders = dict.fromkeys(map(str, (Path(sys.executable).parent, *found)))
         return f'export PATH={shlex.quote(":".join(folders))}:"$PATH"\n{_export_lines(self.environment())}'
 
