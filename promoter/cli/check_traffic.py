@@ -62,7 +62,10 @@ def _least(policy: RolloutPolicy) -> str:
 def cannot_end_now(
     models: Mapping[ServedModel, Given], metrics: Metrics, traits: ClusterTraits, now: datetime
 ) -> Iterator[str]:
-    """A sentence for each model whose rollouts cannot end with the traffic of now, or that cannot be seen."""
+    """A sentence for each model whose rollouts cannot end with the traffic of now.
+
+    A Prometheus that does not answer is asked no more: thousands of models would wait for it one after another.
+    """
     served_now = [(served, given) for served, given in models.items() if given.release.stable is not None]
     watched = track(
         served_now,
@@ -77,8 +80,8 @@ def cannot_end_now(
         try:
             history, chosen = past(metrics, served, stable, given.policy, traits=traits, now=now)
         except Unavailable as error:
-            yield f"{served}: whether a rollout can end is not known: {error}"
-            continue
+            yield f"whether rollouts can end is not known, from {served} on: {error}"
+            return
         rate = request_rate(history, traits.scrape_interval)
         barred = cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)
         if barred is not None:
