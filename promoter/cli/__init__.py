@@ -19,6 +19,8 @@ _COMMANDS = {
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
+    "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
+    "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
 }

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from promoter.cli.options import Duration, Moment, content_of, policy_at, write_picture
+from promoter.cli.options import Moment, content_of, policy_at, policy_option, traits_options, write_picture
 from promoter.cli.wiring import tells_errors
 from promoter.control.recorded import recorded_rollout
 from promoter.decisions.recorded import Case, prepared
@@ -31,8 +31,6 @@ from promoter.domain.observation import ClusterTraits
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 
-_TRAITS = ClusterTraits()
-
 # What a file or a pipe gets: the table needs some room.
 _PLAIN_WIDTH = 140
 
@@ -41,13 +39,7 @@ _A_DATE = 1e9
 
 
 @click.command()
-@click.option(
-    "--policy",
-    "policy_file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A policy.yaml.",
-)  # fmt: skip - one option, one line of help
+@policy_option
 @click.option(
     "--counts",
     "counts_file",
@@ -68,20 +60,7 @@ _A_DATE = 1e9
     show_default=True,
     help="Whose counters of requests Prometheus holds beside the servers' own.",
 )
-@click.option(
-    "--scrape-interval",
-    type=Duration(),
-    default=format_duration(_TRAITS.scrape_interval),
-    show_default=True,
-    help="How often Prometheus reads the pods.",
-)
-@click.option(
-    "--reaction-time",
-    type=Duration(),
-    default=format_duration(_TRAITS.reaction_time),
-    show_default=True,
-    help="From a fault to the moment when a new weight is live; goes into the ramp.",
-)
+@traits_options
 @click.option("--as-recorded", is_flag=True, help="The weights are those of the counts; the ramp is only suggested.")
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw a picture into this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")

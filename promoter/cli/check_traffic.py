@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from promoter.control.outlook import past
 from promoter.decisions.calibration import UNKNOWN_DISPERSION
@@ -59,37 +59,34 @@ def _least(policy: RolloutPolicy) -> str:
     )
 
 
-def cannot_end_now(
-    models: Mapping[ServedModel, Given], metrics: Metrics, traits: ClusterTraits, now: datetime
-) -> Iterator[str]:
-    """A sentence for each model whose rollouts cannot end with the traffic of now, or that cannot be seen."""
-    served_now = [(served, given) for served, given in models.items() if given.release.stable is not None]
-    watched = track(
-        served_now,
-        "asking Prometheus",
-        console=Console(stderr=True),
-        transient=True,
-    )
-    for served, given in watched:
-        stable = given.release.stable
-        if stable is None:
-            continue
-        try:
-            history, chosen = past(metrics, served, stable, given.policy, traits=traits, now=now)
-        except Unavailable as error:
-            yield f"{served}: whether a rollout can end is not known: {error}"
-            continue
-        rate = request_rate(history, traits.scrape_interval)
-        barred = cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)
-        if barred is not None:
-            yield f"{served.policy_path}: {barred}"
-
-
 def warn(models: Mapping[ServedModel, Given], url: str) -> None:
-    """Ask the Prometheus at `url`, and print what it says against the policies. Raises InvalidSettings."""
+    """Ask the Prometheus at `url`, and print what it says against the policies. Raises InvalidSettings.
+
+    One that does not answer is asked no more: thousands of models would wait for it one after another.
+    """
     # For those who ask a server.
     from promoter.adapters.prometheus import PrometheusMetrics  # noqa: PLC0415 - as above
 
-    now = datetime.now(UTC).replace(microsecond=0)
-    for sentence in cannot_end_now(models, PrometheusMetrics(url), ClusterTraits(), now):
+    metrics, now = PrometheusMetrics(url), datetime.now(UTC).replace(microsecond=0)
+    console, sentences = Console(stderr=True), []
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        for served, given in bar.track(list(models.items()), description="asking Prometheus"):
+            try:
+                barred = _barred(served, given, metrics, now)
+            except Unavailable as error:
+                sentences.append(f"whether rollouts can end is not known, from {served} on: {error}")
+                break
+            if barred is not None:
+                sentences.append(f"{served.policy_path}: {barred}")
+    for sentence in sentences:
         click.echo(f"warning: {sentence}", err=True)
+
+
+def _barred(served: ServedModel, given: Given, metrics: Metrics, now: datetime) -> str | None:
+    """Why the model's rollouts cannot end with the traffic of now; None where they can, or where it has none."""
+    stable, traits = given.release.stable, ClusterTraits()
+    if stable is None:
+        return None
+    history, chosen = past(metrics, served, stable, given.policy, traits=traits, now=now)
+    rate = request_rate(history, traits.scrape_interval)
+    return cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)

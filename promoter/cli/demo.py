@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -143,24 +142,19 @@ def _taken_down(sandbox: Sandbox, console: Console, *, keep: bool) -> Iterator[N
 
 
 def _next_steps(path: Path, *, keep: bool) -> str:
-    promoter, folder = _own_name(), shlex.quote(_shown(path))
+    folder = shlex.quote(_shown(path))
     steps = [
-        (f"{promoter} history", "the decisions, read from Git"),
+        ("promoter history", "the decisions, read from Git"),
         (f"git -C {folder}/remote.git show main~2", "one of them, with its evidence"),
-        (f"{promoter} sandbox up --directory {folder} --traffic", "the cluster again, rebuilt from Git"),
+        (f"promoter sandbox up --directory {folder} --traffic", "the cluster again, rebuilt from Git"),
     ]
     if keep:
-        steps[1] = (f"{promoter} explain main~2", "one of them, computed again from Prometheus")
-        steps[2] = (f"{promoter} status", "what is served, and what is waited for")
-        steps.append((f"{promoter} sandbox down --directory {folder}", "stop it all"))
+        steps[1] = ("promoter explain main~2", "one of them, computed again from Prometheus")
+        steps[2] = ("promoter status", "what is served, and what is waited for")
+        steps.append((f"promoter sandbox down --directory {folder}", "stop it all"))
     width = max(len(command) for command, _ in steps)
     lines = [f"  {command:<{width}}   {purpose}" for command, purpose in steps]
     return "\n".join(["\nTry next:", f"  . {folder}/promoter.env", *lines])
-
-
-def _own_name() -> str:
-    """How the person who started us can start us again."""
-    return "promoter" if shutil.which("promoter") else _shown(Path(sys.argv[0]))
 
 
 def _shown(path: Path) -> str:

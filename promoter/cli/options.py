@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from promoter.documents.policy_file import parse_policy
-from promoter.domain.duration import parse_duration
+from promoter.domain.duration import format_duration, parse_duration
+from promoter.domain.observation import ClusterTraits
 from promoter.domain.policy import RolloutPolicy
 from promoter.errors import InvalidDocument, InvalidInput
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 class Ratio(click.ParamType[float]):
@@ -57,6 +62,37 @@ class Moment(click.ParamType[datetime]):
         except (ValueError, OverflowError, OSError):
             self.fail(f"{text[:40]!r} is no time: write it like 2026-11-24T12:00:00Z or 1795521600", param, ctx)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def policy_option(command: _Command) -> _Command:
+    """`--policy FILE`, given to the command as `policy_file`."""
+    return click.option(
+        "--policy",
+        "policy_file",
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A policy.yaml.",
+    )(command)
+
+
+def traits_options(command: _Command) -> _Command:
+    """`--scrape-interval` and `--reaction-time`, which elsewhere the promoter's settings say."""
+    usual = ClusterTraits()
+    scrape = click.option(
+        "--scrape-interval",
+        type=Duration(),
+        default=format_duration(usual.scrape_interval),
+        show_default=True,
+        help="How often Prometheus reads the pods.",
+    )
+    reaction = click.option(
+        "--reaction-time",
+        type=Duration(),
+        default=format_duration(usual.reaction_time),
+        show_default=True,
+        help="From a fault to the moment when a new weight is live; goes into the ramp.",
+    )
+    return scrape(reaction(command))
 
 
 def policy_at(path: Path) -> RolloutPolicy:

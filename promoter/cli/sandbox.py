@@ -20,7 +20,7 @@ try:
     from promoter.sandbox.layout import DEFAULT_PORT_BASE
     from promoter.sandbox.parts import PARTS, TRAFFIC
     from promoter.sandbox.records import read_record
-    from promoter.sandbox.supervisor import DEFAULT_RATE, PartStatus, Sandbox, export_lines
+    from promoter.sandbox.supervisor import DEFAULT_RATE, PartStatus, Sandbox
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"the sandbox needs {error.name}, which is not installed: install promoter with its extra `sandbox`"
@@ -147,7 +147,7 @@ def env(directory: Path) -> None:
 
     For a shell: eval "$(promoter sandbox env)"
     """
-    click.echo(export_lines(_open(directory).environment()), nl=False)
+    click.echo(_open(directory).shell_lines(), nl=False)
 
 
 def _open(directory: Path) -> Sandbox:

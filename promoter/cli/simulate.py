@@ -17,11 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from promoter.cli.options import Duration, Ratio, policy_at
+from promoter.cli.options import Ratio, policy_at, policy_option, traits_options
 from promoter.cli.wiring import tells_errors
-from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped
-from promoter.domain.observation import ClusterTraits
 from promoter.errors import InvalidInput
 from promoter.simulation.disturbances import MEANINGS, Disturbance
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from promoter.simulation.rollouts import Setup
     from promoter.simulation.trials import Summary
 
-_TRAITS = ClusterTraits()
 
 # What a file or a pipe gets: the table needs some room.
 _PLAIN_WIDTH = 120
@@ -41,13 +38,7 @@ def _disturbances() -> str:
 
 
 @click.command(epilog=f"{click.style('Disturbances', bold=True)}\n\n{_disturbances()}")
-@click.option(
-    "--policy",
-    "policy_file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A policy.yaml.",
-)  # fmt: skip - one option, one line of help
+@policy_option
 @click.option("--rps", required=True, type=click.FloatRange(0, 1e6, min_open=True), help="Requests per second.")
 @click.option("--base", required=True, type=Ratio(), help="Share of stable's requests that fail: 0.001 or 0.1%.")
 @click.option(
@@ -64,20 +55,7 @@ def _disturbances() -> str:
     help="What happens to both versions alike; see below.",
 )
 @click.option("--peers", is_flag=True, help="Argo Rollouts' and Flagger's documented examples, on the same requests.")
-@click.option(
-    "--scrape-interval",
-    default=format_duration(_TRAITS.scrape_interval),
-    show_default=True,
-    type=Duration(),
-    help="How often Prometheus reads the pods.",
-)
-@click.option(
-    "--reaction-time",
-    default=format_duration(_TRAITS.reaction_time),
-    show_default=True,
-    type=Duration(),
-    help="From a fault to the moment when a new weight is live.",
-)
+@traits_options
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @tells_errors
 def simulate(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from promoter.decisions.calibration import calibrate
 from promoter.decisions.counting import interval_counts
 from promoter.decisions.recorded import Case
-from promoter.domain.measurements import Measurements
+from promoter.domain.measurements import TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.policy import RolloutPolicy
@@ -41,7 +42,8 @@ def recorded_rollout(
     if end <= begin:
         raise InvalidInput("the end of a rollout is after its beginning: --to must be later than --from")
     measured = metrics.measurements(served, begin - LEAD, end, ())
-    stable, canary = _versions(measured, served, stable, canary)
+    seen = sorted({target.version for target in measured.targets if _lasts(target, begin)})
+    stable, canary = _versions(seen, served, stable, canary)
     profile = metrics.latency_profile(served, stable, begin, PAST)
     history = metrics.measurements(served, begin - PAST, begin, ())
     calibration = calibrate(history, profile, policy, stable, traits.scrape_interval)
@@ -65,11 +67,15 @@ def recorded_rollout(
     return Case(replace(policy, paused=False), calibration, intervals, ends, stable.number, canary.number, notes)
 
 
+def _lasts(target: TargetSeries, begin: datetime) -> bool:
+    """Whether a pod was still scraped after the rollout began: those of the one before it may just have gone."""
+    return any(at > begin.timestamp() for at, _ in target.points)
+
+
 def _versions(
-    measured: Measurements, served: ServedModel, stable: ModelVersion | None, canary: ModelVersion | None
+    seen: Sequence[ModelVersion], served: ServedModel, stable: ModelVersion | None, canary: ModelVersion | None
 ) -> tuple[ModelVersion, ModelVersion]:
     """Stable's and the canary's: those that were named, or the lower and the higher one of two."""
-    seen = sorted({series.version for series in measured.requests} | {target.version for target in measured.targets})
     others = [version for version in seen if version not in (stable, canary)]
     if stable is None and canary is None and len(seen) == 2:
         return seen[0], seen[1]

@@ -119,7 +119,10 @@ def _cost_text(course: ExpectedCourse, base: float) -> str:
 
 
 def _least(ratio: float, base: float, false_revert: float) -> float | None:
-    return least_requests(ratio, base, false_revert) * (ratio - base) if ratio > base else None
+    if ratio <= base:
+        return None
+    # What never fails on stable gives itself away the first time it is seen.
+    return least_requests(ratio, base, false_revert) * (ratio - base) if base else 1.0
 
 
 def _ending(loop: ClosedLoop) -> Ending:

@@ -17,7 +17,7 @@ from promoter.domain.figures import percent
 MIN_EXCESS = 0.0005
 
 # The scores that failed requests feed; a slow one may feed the ceilings, too.
-_ABOUT_FAILURES = ("errors", "slo", "hard_ceiling")
+_ABOUT_FAILURES = ("errors", "proxy", "slo", "hard_ceiling")
 
 # A canary that should have had this many requests and had none gets none at all.
 _BLACK_HOLE_REQUESTS = 20
@@ -105,7 +105,7 @@ def _worse_than_stable(evidence: Evidence, proof: float) -> bool:
 
 def _verdict(evidence: Evidence) -> str:
     """What was seen, in percent of requests: failures, and slowness where that is more than failures explain."""
-    if _loudest(evidence) == "proxy" and evidence.proxy_canary and evidence.proxy_stable:
+    if _only_the_proxy_tells(evidence) and evidence.proxy_canary and evidence.proxy_stable:
         return f"{_failures(evidence.proxy_canary, evidence.proxy_stable)}, as the proxy sees it"
     recent = _signs(evidence, evidence.last_canary, evidence.last_stable)
     return (
@@ -113,6 +113,14 @@ def _verdict(evidence: Evidence) -> str:
         or (f"in the last five minutes {recent}" if recent else "")
         or "its requests take longer on average than stable's, interval after interval"
     )
+
+
+def _only_the_proxy_tells(evidence: Evidence) -> bool:
+    """Whether callers see failures of which the canary's own counters show not even half."""
+    if _loudest(evidence) != "proxy" or not (evidence.proxy_canary and evidence.proxy_stable):
+        return False
+    seen = gap(evidence.proxy_canary.bad, evidence.proxy_canary, evidence.proxy_stable.bad, evidence.proxy_stable)
+    return 2 * gap(evidence.canary.bad, evidence.canary, evidence.stable.bad, evidence.stable) < seen
 
 
 def _signs(evidence: Evidence, canary: ArmCounts, stable: ArmCounts) -> str:

@@ -19,11 +19,8 @@ import psutil
 
 MARKER = "PROMOTER_SANDBOX"
 
-# Linux counts a process' start from its boot time, which it gives in whole seconds and moves whenever the clock is
-# set, so the same start can be told a second or two apart. A pid that comes round within such a time does not happen.
-_CLOCK_STEP = 5.0
-
-_EXEC_PATIENCE = 1.0
+# Between fork and exec a process shows no environment for a moment.
+_EXEC_PATIENCE = 5.0
 
 # A shell stays behind as the parent of each part and writes down how it ended, so that this can be
 # told later by a process that is not its parent.
@@ -32,10 +29,10 @@ _KEEPER = '"$@"; echo "$?" > "$0"'
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process, told apart from a later one with the same pid. `started` is in seconds since the epoch."""
+    """A process, told apart from a later one with the same pid. `started` is in clock ticks since the machine was."""
 
     pid: int
-    started: float
+    started: int
 
 
 def start(
@@ -78,13 +75,20 @@ def exit_status(path: Path, patience: float = 0.5) -> int | None:
 
 def find(identity: Identity, directory: Path) -> psutil.Process | None:
     """The process of this identity if it is alive and belongs to `directory`, else None."""
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, OSError):
         process = psutil.Process(identity.pid)
-        age_agrees = abs(process.create_time() - identity.started) < _CLOCK_STEP
-        _wait_for_program(process)
-        if age_agrees and _is_alive(process) and _is_marked(process, directory):
+        if start_ticks(identity.pid) == identity.started and _is_marked_once_made(process, directory):
             return process
     return None
+
+
+def start_ticks(pid: int) -> int:
+    """When a process began, as Linux counts it: setting the clock does not move it, as it moves a time of day.
+
+    proc(5), /proc/<pid>/stat, field 22. Raises OSError where there is no such process.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return int(fields[19])
 
 
 def marked(directory: Path) -> set[psutil.Process]:
@@ -128,20 +132,25 @@ def sweep(directory: Path, grace: float = 2) -> int:
 def _kept_by(pid: int) -> Identity:
     """The process that a keeper started; the keeper itself where that has come to its end already."""
     keeper = psutil.Process(pid)
-    started = keeper.create_time()
-    with suppress(psutil.Error):
+    started = start_ticks(pid)
+    with suppress(psutil.Error, OSError):
         while _is_alive(keeper):
             for child in keeper.children():
-                return Identity(child.pid, child.create_time())
+                return Identity(child.pid, start_ticks(child.pid))
             time.sleep(0.005)
     return Identity(pid, started)
 
 
-def _wait_for_program(process: psutil.Process) -> None:
-    """Wait until a process that is being made has its environment: between fork and exec it shows none."""
+def _is_marked_once_made(process: psutil.Process, directory: Path) -> bool:
+    """Whether a living process belongs to `directory`: told from one reading that shows an environment at all."""
     deadline = time.monotonic() + _EXEC_PATIENCE
-    while _is_alive(process) and not process.environ() and time.monotonic() < deadline:
+    while _is_alive(process):
+        if environment := process.environ():
+            return bool(environment.get(MARKER) == os.fspath(directory))
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.005)
+    return False
 
 
 def _remaining(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:

@@ -71,7 +71,7 @@ def _parsed(content: Any) -> SandboxRecord:
         rate=float(content["rate"]),
         settings={str(name): str(value) for name, value in content["settings"].items()},
         processes={
-            str(part): Identity(int(entry["pid"]), float(entry["started"]))
+            str(part): Identity(int(entry["pid"]), int(entry["started"]))
             for part, entry in content["processes"].items()
         },
     )

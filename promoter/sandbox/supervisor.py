@@ -10,6 +10,7 @@ import fcntl
 import secrets
 import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -206,6 +207,14 @@ class Sandbox:
         clone = {"PROMOTER_CLONE": str(self.layout.clone_by_hand)}
         return {**promoter_settings(self.layout), **self._settings, **clone}
 
+    def shell_lines(self) -> str:
+        """What a shell reads to look at this sandbox: the variables, and PATH with the programs that it needs."""
+        named = {str(part.command[0]) for part in self._parts.values()}
+        paths = [shutil.which(name) for name in sorted(named) if "/" not in name]
+        found = [Path(path).parent for path in paths if path is not None]
+        folders = dict.fromkeys(map(str, (Path(sys.executable).parent, *found)))
+        return f'export PATH={shlex.quote(":".join(folders))}:"$PATH"\n{_export_lines(self.environment())}'
+
     def _prepare(self) -> None:
         """Folders, the agent's token, and the settings as a file; sandbox.json begins anew."""
         layout = self.layout
@@ -214,7 +223,7 @@ class Sandbox:
         layout.token_file.unlink(missing_ok=True)
         layout.token_file.touch(mode=0o600)
         layout.token_file.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
-        layout.environment_file.write_text(export_lines(self.environment()), encoding="utf-8")
+        layout.environment_file.write_text(self.shell_lines(), encoding="utf-8")
         write_record(layout, SandboxRecord(layout.port_base, self._rate, self._settings))
 
     def _start(self, part: Part) -> None:
@@ -306,7 +315,7 @@ class Sandbox:
             yield
 
 
-def export_lines(environment: Mapping[str, str]) -> str:
+def _export_lines(environment: Mapping[str, str]) -> str:
     """`export NAME=value` for a shell, a line each."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
 

@@ -128,4 +128,4 @@ def test_check_says_which_rollouts_cannot_end_with_the_traffic_of_now(settings, 
 def test_check_goes_on_where_prometheus_does_not_answer(settings, tmp_path):
     result = CliRunner().invoke(main, ["check", str(tmp_path / "work"), "--prometheus", "http://127.0.0.1:9"])
     assert result.exit_code == 0
-    assert "production/resnet50: whether a rollout can end is not known" in result.stderr
+    assert "whether rollouts can end is not known, from production/resnet50 on" in result.stderr

@@ -196,15 +196,21 @@ def test_the_restart_weights_and_what_is_left_sum_to_one(intervals):
     assert score.log == pytest.approx(0.0, abs=1e-12)
 
 
-@given(st.integers(1, 60), st.integers(1, 10**6), st.integers(1, 10**6))
-def test_the_share_bet_is_fair_when_bad_requests_fall_by_traffic(bad, canary, stable):
-    theta = canary / (canary + stable)
-    expected = [0.0] * len(ALTERNATIVES)
+def mean_share_bets(bad, canary, stable, share):
+    """The exact mean of each bet where every bad request is the canary's with the chance `share`."""
+    means = [0.0] * len(ALTERNATIVES)
     for ours in range(bad + 1):
-        chance = math.comb(bad, ours) * theta**ours * (1 - theta) ** (bad - ours)
+        chance = math.comb(bad, ours) * share**ours * (1 - share) ** (bad - ours)
         for index, log in enumerate(share_logs(ours, canary, bad - ours, stable, 1.0)):
-            expected[index] += chance * math.exp(log)
-    assert expected == pytest.approx([1.0] * len(ALTERNATIVES), abs=1e-9)
+            means[index] += chance * math.exp(log)
+    return means
+
+
+@given(st.integers(1, 60), st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0, 1))
+def test_the_share_bet_is_fair_when_bad_requests_fall_by_traffic_and_loses_when_fewer_do(bad, canary, stable, fewer):
+    theta = canary / (canary + stable)
+    assert mean_share_bets(bad, canary, stable, theta) == pytest.approx([1.0] * len(ALTERNATIVES), abs=1e-9)
+    assert max(mean_share_bets(bad, canary, stable, fewer * theta)) <= 1 + 1e-9
 
 
 @given(st.integers(1, 30), st.integers(1, 300), st.integers(1, 300))

@@ -14,6 +14,7 @@ from agent_world import PROJECT, eventually
 from promoter.errors import ClusterUnavailable
 from promoter.sandbox.agent.addresses import PodNetwork
 from promoter.sandbox.agent.processes import ProcessTable
+from promoter.sandbox.processes import start_ticks
 
 SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 PARENT = """
@@ -43,7 +44,7 @@ def orphan(tmp_path):
     """A process that outlived the agent which recorded it."""
     process = subprocess.Popen(SLEEPER, stdout=subprocess.DEVNULL)
     assert eventually(lambda: psutil.Process(process.pid).cmdline()[1:2] == ["-c"])
-    record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "command": list(SLEEPER)}
+    record = {"pid": process.pid, "started": start_ticks(process.pid), "command": list(SLEEPER)}
     (tmp_path / "pod.json").write_text(json.dumps(record))
     return process, record
 
@@ -56,7 +57,7 @@ def test_the_sweep_kills_a_recorded_process_and_forgets_it(tmp_path):
     assert ProcessTable(tmp_path).sweep() == 0
 
 
-@pytest.mark.parametrize("change", [{"started": 1.0}, {"command": ["another", "program"]}, {"pid": "nonsense"}])
+@pytest.mark.parametrize("change", [{"started": 1}, {"command": ["another", "program"]}, {"pid": "nonsense"}])
 def test_a_process_that_only_shares_the_number_is_left_alone(tmp_path, change):
     process, record = orphan(tmp_path)
     (tmp_path / "pod.json").write_text(json.dumps(record | change))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -71,6 +72,16 @@ def test_env_prints_what_a_shell_can_read(layout):
     lines = say("env", "--directory", layout.directory).stdout.splitlines()
     assert f"export PROMOTER_REPOSITORY={layout.remote_url}" in lines
     assert "export PROMOTER_PASS_INTERVAL=7s" in lines
+
+
+def test_after_env_a_shell_finds_the_programs_wherever_they_came_from(layout):
+    layout.directory.mkdir()
+    write_record(layout, SandboxRecord(layout.port_base, 50))
+    printed = say("env", "--directory", layout.directory).stdout
+    script = f"{printed}\ncommand -v promoter && command -v prometheus"
+    # A shell of somebody who has neither on PATH.
+    found = subprocess.run(["/bin/sh", "-c", script], env={"PATH": "/bin"}, capture_output=True, text=True, check=True)
+    assert [Path(line).name for line in found.stdout.splitlines()] == ["promoter", "prometheus"]
 
 
 @pytest.mark.sandbox

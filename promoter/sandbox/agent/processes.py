@@ -14,11 +14,9 @@ import psutil
 
 from promoter.sandbox.agent import leash
 from promoter.sandbox.agent.files import write_atomically
+from promoter.sandbox.processes import start_ticks
 
 log = logging.getLogger(__name__)
-
-# Start times come from a clock that the system may step while the process lives.
-_CLOCK_STEP_SECONDS = 2.0
 
 
 class ProcessTable:
@@ -47,9 +45,9 @@ class ProcessTable:
                 start_new_session=True,
             )
         try:
-            record = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "command": [*command]}
+            record = {"pid": process.pid, "started": start_ticks(process.pid), "command": [*command]}
             write_atomically(self._record(name), json.dumps(record))
-        except psutil.NoSuchProcess:
+        except FileNotFoundError:
             log.info("process.ended_at_once name=%s", name)
         return process
 
@@ -79,7 +77,7 @@ def _recorded(path: Path) -> psutil.Process | None:
     try:
         record = json.loads(path.read_text())
         process = psutil.Process(record["pid"])
-        same_start = abs(process.create_time() - record["started"]) < _CLOCK_STEP_SECONDS
+        same_start = start_ticks(process.pid) == record["started"]
         command = list(record["command"])
         # Before it becomes the program, the leash carries the same words at its end.
         same_command = process.cmdline()[-len(command) :] == command
