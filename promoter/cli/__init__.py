@@ -17,6 +17,7 @@ _COMMANDS = {
     "history": ("promoter.cli.history", "history", "The decisions so far, read from the Git log."),
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
+    "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
@@ -59,6 +60,7 @@ def main() -> None:
     Try it on this machine:    promoter sandbox demo
     Look, without touching:    promoter status, promoter once --dry-run
     Before a pull request:     promoter check
+    Before a rollout:          promoter verify
 
     The promoter is told by PROMOTER_* environment variables which repository, stores and servers it
     talks to; docs/reference/settings.md lists them.

@@ -23,7 +23,7 @@ def tensorflow_folder() -> Path:
     """Where TensorFlow is installed; imports nothing of it. Raises InvalidSettings."""
     spec = importlib.util.find_spec("tensorflow")
     if spec is None or not spec.submodule_search_locations:
-        raise InvalidSettings("TensorFlow is not installed: install the promoter with its `sandbox` extra")
+        raise InvalidSettings("TensorFlow is not installed: install the promoter with its extra `verify`")
     return Path(spec.submodule_search_locations[0])
 
 

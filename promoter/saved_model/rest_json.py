@@ -37,6 +37,11 @@ def parse_request(body: bytes, signature_inputs: SignatureInputs) -> RestRequest
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"JSON Parse error: {error}") from error
+    return read_request(document, signature_inputs)
+
+
+def read_request(document: Any, signature_inputs: SignatureInputs) -> RestRequest:
+    """The request that a parsed body is. Raises ServingError (INVALID_ARGUMENT)."""
     if not isinstance(document, dict):
         raise _invalid("Request body must be a JSON object")
     if ("instances" in document) == ("inputs" in document):

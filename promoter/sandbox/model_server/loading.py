@@ -22,9 +22,7 @@ from promoter.saved_model.protos import prediction_log_pb2
 from promoter.saved_model.records import read_records
 from promoter.saved_model.statuses import Code, ServingError
 from promoter.saved_model.tensors import from_proto
-
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-_MOST_WARMUP_RECORDS = 1000
+from promoter.saved_model.warmup import MOST_WARMUP_RECORDS, WARMUP_FILE
 
 _log = logging.getLogger("loading")
 
@@ -101,9 +99,9 @@ def _warm_up(servable: Servable, iterations: int) -> None:
     folder = str(servable.model.directory)
     began = time.perf_counter()
     for number, record in enumerate(read_records(path), start=1):
-        if number > _MOST_WARMUP_RECORDS:
+        if number > MOST_WARMUP_RECORDS:
             raise ServingError(
-                Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({_MOST_WARMUP_RECORDS})"
+                Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({MOST_WARMUP_RECORDS})"
             )
         request = _warmup_request(record)
         for _ in range(iterations):
