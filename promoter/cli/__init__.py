@@ -18,6 +18,7 @@ _COMMANDS = {
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
+    "golden": ("promoter.cli.golden", "golden", "Record requests that every version should answer well."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from promoter.cli.options import Duration, policy_at
+from promoter.cli.options import Duration, needs_tensorflow, policy_at
 from promoter.cli.wiring import tells_errors
 from promoter.documents.preflight_report import preflight_html, preflight_json, preflight_markdown, preflight_text
 from promoter.domain.preflight import CheckName, PreflightPolicy
@@ -72,12 +71,6 @@ def verify(
             _write(path, page(found))
     click.echo(preflight_json(found) if as_json else preflight_text(found), nl=False)
     sys.exit(0 if found.passed else 1)
-
-
-def needs_tensorflow() -> None:
-    """Raises InvalidInput where the extra `verify` is not installed."""
-    if any(find_spec(name) is None for name in ("tensorflow", "tensorflow_serving", "numpy")):
-        raise InvalidInput("this needs TensorFlow: pip install 'promoter[verify]'")
 
 
 def _teller(update: Callable[[str], None]) -> Callable[[CheckName], None]:

@@ -163,7 +163,9 @@ def warmup(candidate: Running, *, is_there: bool) -> Check:
         if error.code is None:
             raise
         return Check(CheckName.WARMUP, Outcome.FAIL, f"{WARMUP_FILE}: {error}, so no server would become ready")
-    records = f"the first {replayed} warm-up records" if more else f"{replayed} warm-up records"
+    records = (
+        f"the first {replayed} warm-up records" if more else f"{replayed} warm-up record{'' if replayed == 1 else 's'}"
+    )
     return Check(CheckName.WARMUP, Outcome.PASS, f"{records} answered", figures={"records": replayed})
 
 
