@@ -18,6 +18,8 @@ _COMMANDS = {
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
+    "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
+    "golden": ("promoter.cli.golden", "golden", "Record requests that every version should answer well."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
@@ -60,6 +62,7 @@ def main() -> None:
     Try it on this machine:    promoter sandbox demo
     Look, without touching:    promoter status, promoter once --dry-run
     Before a pull request:     promoter check
+    Before a rollout:          promoter verify
 
     The promoter is told by PROMOTER_* environment variables which repository, stores and servers it
     talks to; docs/reference/settings.md lists them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -106,6 +107,12 @@ def content_of(path: Path, remedy: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidDocument(str(path), None, f"cannot be read ({error.strerror})", remedy) from error
+
+
+def needs_tensorflow() -> None:
+    """Raises InvalidInput where the extra `verify` is not installed."""
+    if any(find_spec(name) is None for name in ("tensorflow", "tensorflow_serving", "numpy")):
+        raise InvalidInput("this needs TensorFlow: pip install 'promoter[verify]'")
 
 
 def write_picture(path: Path, svg: str) -> None:

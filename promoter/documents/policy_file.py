@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from promoter.documents.manifest import MANIFEST_FILE
+from promoter.documents.policy_preflight import read_preflight
 from promoter.documents.yaml_schema import (
     Table,
     boolean,
@@ -53,6 +54,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
             "approval",
             "windows",
             "paused",
+            "preflight",
         ),
     )
     candidates = table.required("candidates", _read_candidates)
@@ -69,6 +71,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
         paused=table.optional("paused", boolean, absent.paused),
+        preflight=table.optional("preflight", read_preflight, absent.preflight),
     )
 
 

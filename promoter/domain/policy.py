@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from promoter.domain.completeness import ByManifest, Completeness
+from promoter.domain.preflight import PreflightPolicy
 
 
 class Bet(StrEnum):
@@ -94,6 +95,7 @@ class RolloutPolicy:
     """One model's policy in one environment.
 
     max_step: how long one weight may take to prove enough for the next; longer is said, and never succeeds by itself.
+    preflight: what `promoter verify` asks of a version before it serves.
     """
 
     candidates: CandidateSource
@@ -105,3 +107,4 @@ class RolloutPolicy:
     max_blind: timedelta = timedelta(seconds=60)
     max_step: timedelta = timedelta(hours=1)
     paused: bool = False
+    preflight: PreflightPolicy = field(default_factory=PreflightPolicy)

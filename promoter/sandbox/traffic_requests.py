@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from promoter.sandbox.model_server.protos import predict_pb2, types_pb2
+from promoter.saved_model.protos import predict_pb2, types_pb2
 
 IMAGE = (32, 32, 3)
 

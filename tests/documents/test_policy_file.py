@@ -9,6 +9,7 @@ import pytest
 from promoter.documents.policy_file import parse_policy
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
+from promoter.domain.preflight import CheckName, PreflightPolicy, Tolerance
 from promoter.errors import InvalidDocument
 
 WHERE = "environments/production/resnet50/policy.yaml"
@@ -156,3 +157,48 @@ def test_what_cannot_be_meant_is_refused_with_line_and_remedy(content, line, mes
 )
 def test_a_policy_says_by_which_sign_a_version_is_complete(written, meant):
     assert parse_policy(f"candidates: {{store: 'gs://a/b'{written}}}\n", WHERE).candidates.complete == meant
+
+
+def test_the_preflight_is_read():
+    content = (
+        STORE
+        + """\
+preflight:
+  warn: [latency, memory]
+  tolerance: {absolute: 0.001, relative: 0.05}
+  agreement: 0.95
+  latency_ratio: 1.2
+  memory_ratio: 3
+  max_batch_size: 32
+  operations: [XlaCallModule, "TFText>WhitespaceTokenizeWithOffsets"]
+"""
+    )
+    assert parse_policy(content, WHERE).preflight == PreflightPolicy(
+        warn=frozenset({CheckName.LATENCY, CheckName.MEMORY}),
+        tolerance=Tolerance(0.001, 0.05),
+        agreement=0.95,
+        latency_ratio=1.2,
+        memory_ratio=3.0,
+        max_batch_size=32,
+        operations=frozenset({"XlaCallModule", "TFText>WhitespaceTokenizeWithOffsets"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("warn: [load]", "'load' is no check that can only warn; those are signatures, golden, "),
+        ("warn: [speed]", "'speed' is no check that can only warn"),
+        ("operations: [ReadFile]", "ReadFile reads or writes files: it is never allowed"),
+        ("operations: [EagerPyFunc]", "EagerPyFunc runs Python code: it is never allowed"),
+        ("operations: ['a b']", "'a b' is not an operation's name"),
+        ("latency_ratio: 1", "preflight.latency_ratio is 1."),
+        ("max_batch_size: 0", "preflight.max_batch_size is 0."),
+        ("tolerance: 0.1", "preflight.tolerance must be a mapping"),
+    ],
+)
+def test_a_preflight_that_cannot_be_meant_is_refused(entry, message):
+    with pytest.raises(InvalidDocument) as refused:
+        parse_policy(f"{STORE}preflight:\n  {entry}\n", WHERE)
+    assert message in str(refused.value)
+    assert refused.value.line == 3

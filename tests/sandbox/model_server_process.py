@@ -19,8 +19,8 @@ import grpc
 import httpx
 import numpy as np
 
-from promoter.sandbox.model_server.protos import predict_pb2
-from promoter.sandbox.model_server.tensors import fill_proto, from_proto
+from promoter.saved_model.protos import predict_pb2
+from promoter.saved_model.tensors import fill_proto, from_proto
 
 METRICS = "/monitoring/prometheus/metrics"
 STARTED_WITHIN = 60.0

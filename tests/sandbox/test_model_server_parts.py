@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from promoter.errors import InvalidDocument, InvalidSettings
-from promoter.sandbox.model_server import flags, metrics, model_config, records, rest_json, tensors
-from promoter.sandbox.model_server.protos import tensor_pb2, types_pb2
-from promoter.sandbox.model_server.statuses import Code, ServingError
+from promoter.sandbox.model_server import flags, metrics, model_config
+from promoter.saved_model import records, rest_json, tensors
+from promoter.saved_model.protos import tensor_pb2, types_pb2
+from promoter.saved_model.statuses import Code, ServingError
 
 # Flags
 
@@ -223,9 +224,15 @@ def test_shape_and_values_that_disagree_are_an_invalid_argument(proto):
         tensors.from_proto("x", proto)
 
 
-def test_string_tensors_are_unimplemented_and_say_so():
-    with pytest.raises(ServingError, match=r"UNIMPLEMENTED.*DT_STRING"):
-        tensors.from_proto("x", tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[b"a"]))
+def test_tensors_of_a_type_that_is_not_supported_say_so():
+    with pytest.raises(ServingError, match=r"UNIMPLEMENTED.*DT_HALF"):
+        tensors.from_proto("x", tensor_pb2.TensorProto(dtype=types_pb2.DT_HALF, half_val=[1]))
+
+
+def test_strings_are_arrays_of_bytes():
+    proto = tensor_pb2.TensorProto()
+    tensors.fill_proto(np.array([[b"a", b"\xff"]], np.object_), proto)
+    assert tensors.from_proto("x", proto).tolist() == [[b"a", b"\xff"]]
 
 
 # REST
@@ -284,6 +291,35 @@ def test_a_malformed_rest_request_is_an_invalid_argument(document):
     assert refused.value.code is Code.INVALID_ARGUMENT
 
 
+TEXT_INPUT = {"t": SimpleNamespace(dtype=types_pb2.DT_STRING)}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"instances": ["é", {"b64": "/w=="}]}, ["é".encode(), b"\xff"]),
+        ({"instances": [{"b64": "/w=="}, "a"]}, [b"\xff", b"a"]),
+        ({"inputs": {"b64": "/w=="}}, b"\xff"),
+        ({"instances": [{"t": ["a", "b"]}]}, [[b"a", b"b"]]),
+    ],
+)
+def test_strings_are_text_or_base64(document, expected):
+    assert parse(document, TEXT_INPUT).inputs["t"].tolist() == expected
+
+
+@pytest.mark.parametrize("values", [[1], [["a"], "b"], [{"b64": "*"}]])
+def test_what_is_no_string_is_an_invalid_argument(values):
+    with pytest.raises(ServingError, match="INVALID_ARGUMENT: input t"):
+        parse({"inputs": values}, TEXT_INPUT)
+
+
+def test_strings_are_answered_as_text_unless_their_name_says_bytes():
+    texts = np.array([b"a", b"\xff"], np.object_)
+    assert json.loads(rest_json.format_response({"t": texts[:1], "t_bytes": texts[1:]}, by_row=True)) == {
+        "predictions": [{"t": "a", "t_bytes": {"b64": "/w=="}}]
+    }
+
+
 def test_answers_by_row_are_objects_only_where_there_are_several_outputs():
     one, two = {"p": np.array([[1.0], [2.0]])}, {"p": np.array([1, 2]), "q": np.array([True, False])}
     assert json.loads(rest_json.format_response(one, by_row=True)) == {"predictions": [[1.0], [2.0]]}
@@ -312,6 +348,10 @@ def test_a_record_file_is_read(tmp_path):
     file = tmp_path / "records"
     file.write_bytes(RECORD * 2)
     assert list(records.read_records(file)) == [b"warm-up", b"warm-up"]
+
+
+def test_a_record_file_is_written_as_tensorflow_writes_it():
+    assert records.written_records([b"warm-up", b"warm-up"]) == RECORD * 2
 
 
 @pytest.mark.parametrize("damaged", [RECORD[:5], RECORD[:-1], b"\xff" + RECORD[1:], RECORD[:14] + b"X" + RECORD[15:]])

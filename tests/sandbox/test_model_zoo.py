@@ -10,10 +10,10 @@ from model_server_process import built_zoo
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
-from promoter.sandbox.model_server.c_library import Session
-from promoter.sandbox.model_server.statuses import ServingError
 from promoter.sandbox.model_zoo import DARK, DEMO_VERSIONS, VersionKind, build_version, half_upload
 from promoter.sandbox.traffic_requests import build_requests
+from promoter.saved_model.c_library import Session
+from promoter.saved_model.statuses import ServingError
 
 GOOD, DARK_FAILS, SLOW, OTHER = 1, 3, 5, 6
 

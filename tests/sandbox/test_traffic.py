@@ -19,12 +19,12 @@ from model_server_process import built_zoo, running
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidDocument
-from promoter.sandbox.model_server.protos import predict_pb2
-from promoter.sandbox.model_server.tensors import from_proto
 from promoter.sandbox.traffic import TrafficSource
 from promoter.sandbox.traffic_requests import build_requests
 from promoter.sandbox.traffic_results import NOT_SENT, OK, Latency, ResultsFile, Tally, read_results
 from promoter.sandbox.traffic_senders import Answer, open_senders
+from promoter.saved_model.protos import predict_pb2
+from promoter.saved_model.tensors import from_proto
 
 V7 = ModelVersion(7)
 

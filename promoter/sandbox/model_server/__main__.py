@@ -17,7 +17,7 @@ from promoter.sandbox.model_server.flags import Flags, parse
 from promoter.sandbox.model_server.metrics import ServingMetrics
 from promoter.sandbox.model_server.model_config import read_metrics_path, read_model_config
 from promoter.sandbox.model_server.servable import Servable
-from promoter.sandbox.model_server.statuses import ServingError
+from promoter.saved_model.statuses import ServingError
 
 _FAILED = 255
 

@@ -20,12 +20,13 @@ from promoter.sandbox.model_server.protos import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
 )
-from promoter.sandbox.model_server.servable import DEFAULT_SIGNATURE, Servable
-from promoter.sandbox.model_server.statuses import Code, ServingError, internal
-from promoter.sandbox.model_server.tensors import fill_proto, from_proto
+from promoter.sandbox.model_server.servable import Servable
+from promoter.saved_model.protos import predict_pb2
+from promoter.saved_model.rest_json import DEFAULT_SIGNATURE
+from promoter.saved_model.statuses import Code, ServingError, internal
+from promoter.saved_model.tensors import fill_proto, from_proto
 
 _LONGEST_MESSAGE = 1024
 _LARGEST_MESSAGE = 2**31 - 1

@@ -13,18 +13,16 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from promoter.sandbox.model_server.c_library import Session
 from promoter.sandbox.model_server.flags import Flags
 from promoter.sandbox.model_server.metrics import ServingMetrics
 from promoter.sandbox.model_server.model_config import PinnedModel
-from promoter.sandbox.model_server.protos import prediction_log_pb2
-from promoter.sandbox.model_server.records import read_records
 from promoter.sandbox.model_server.servable import Servable
-from promoter.sandbox.model_server.statuses import Code, ServingError
-from promoter.sandbox.model_server.tensors import from_proto
-
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-_MOST_WARMUP_RECORDS = 1000
+from promoter.saved_model.c_library import Session
+from promoter.saved_model.protos import prediction_log_pb2
+from promoter.saved_model.records import read_records
+from promoter.saved_model.statuses import Code, ServingError
+from promoter.saved_model.tensors import from_proto
+from promoter.saved_model.warmup import MOST_WARMUP_RECORDS, WARMUP_FILE
 
 _log = logging.getLogger("loading")
 
@@ -101,9 +99,9 @@ def _warm_up(servable: Servable, iterations: int) -> None:
     folder = str(servable.model.directory)
     began = time.perf_counter()
     for number, record in enumerate(read_records(path), start=1):
-        if number > _MOST_WARMUP_RECORDS:
+        if number > MOST_WARMUP_RECORDS:
             raise ServingError(
-                Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({_MOST_WARMUP_RECORDS})"
+                Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({MOST_WARMUP_RECORDS})"
             )
         request = _warmup_request(record)
         for _ in range(iterations):

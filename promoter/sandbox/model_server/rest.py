@@ -15,10 +15,10 @@ from google.protobuf import json_format
 
 from promoter.sandbox.model_server.flags import Flags
 from promoter.sandbox.model_server.grpc_services import model_status, signature_map
-from promoter.sandbox.model_server.protos import predict_pb2
-from promoter.sandbox.model_server.rest_json import format_response, parse_request
 from promoter.sandbox.model_server.servable import Servable
-from promoter.sandbox.model_server.statuses import Code, ServingError, internal
+from promoter.saved_model.protos import predict_pb2
+from promoter.saved_model.rest_json import format_response, parse_request
+from promoter.saved_model.statuses import Code, ServingError, internal
 
 _WHICH = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(_WHICH + r":(?P<method>predict|classify|regress)")

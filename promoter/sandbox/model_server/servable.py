@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promoter.sandbox.model_server.c_library import Session
 from promoter.sandbox.model_server.metrics import ServingMetrics
 from promoter.sandbox.model_server.model_config import PinnedModel
-from promoter.sandbox.model_server.statuses import Code, ServingError
-from promoter.sandbox.model_server.tensors import Array
-
-DEFAULT_SIGNATURE = "serving_default"
+from promoter.saved_model.c_library import Session
+from promoter.saved_model.rest_json import DEFAULT_SIGNATURE
+from promoter.saved_model.statuses import Code, ServingError
+from promoter.saved_model.tensors import Array
 
 
 @dataclass(frozen=True, slots=True)

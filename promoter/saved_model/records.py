@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from promoter.sandbox.model_server.statuses import Code, ServingError
+from promoter.saved_model.statuses import Code, ServingError
 
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
@@ -20,6 +20,16 @@ def read_records(path: Path) -> Iterator[bytes]:
         while header := file.read(8):
             (length,) = struct.unpack("<Q", _checked(header, file, path, 8))
             yield _checked(file.read(min(length, path.stat().st_size)), file, path, length)
+
+
+def written_records(records: Iterable[bytes]) -> bytes:
+    """The content of a TFRecord file that holds `records`."""
+    return b"".join(map(_framed, records))
+
+
+def _framed(record: bytes) -> bytes:
+    length = struct.pack("<Q", len(record))
+    return length + struct.pack("<I", _masked_crc(length)) + record + struct.pack("<I", _masked_crc(record))
 
 
 def _checked(content: bytes, file: BinaryIO, path: Path, length: int) -> bytes:

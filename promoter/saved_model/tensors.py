@@ -1,4 +1,4 @@
-"""Tensors as numpy arrays: from and to TensorProto. Numbers and booleans only, no strings."""
+"""Tensors as numpy arrays: from and to TensorProto. Numbers, booleans, and strings as arrays of `bytes` objects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from promoter.sandbox.model_server.protos import types_pb2
-from promoter.sandbox.model_server.statuses import Code, ServingError
+from promoter.saved_model.protos import types_pb2
+from promoter.saved_model.statuses import Code, ServingError
 
 Array = npt.NDArray[Any]
 
@@ -28,17 +28,19 @@ _TYPES = (
     (types_pb2.DT_UINT16, np.dtype(np.uint16), "int_val"),
     (types_pb2.DT_UINT32, np.dtype(np.uint32), "uint32_val"),
     (types_pb2.DT_UINT64, np.dtype(np.uint64), "uint64_val"),
+    (types_pb2.DT_STRING, np.dtype(np.object_), "string_val"),
 )
+_EMPTY = b""
 _NUMPY = MappingProxyType({number: dtype for number, dtype, _ in _TYPES})
 _NUMBER = MappingProxyType({dtype: number for number, dtype, _ in _TYPES})
 _FIELD = MappingProxyType({number: field for number, _, field in _TYPES})
 
 
 def numpy_type(number: int) -> np.dtype[Any]:
-    """The numpy type of a TensorFlow DataType. Raises ServingError (UNIMPLEMENTED) for strings and the like."""
+    """The numpy type of a TensorFlow DataType. Raises ServingError (UNIMPLEMENTED) for half precision and the like."""
     if number not in _NUMPY:
         name = types_pb2.DataType.Name(number) if number in types_pb2.DataType.values() else str(number)
-        raise ServingError(Code.UNIMPLEMENTED, f"the sandbox's model server has no tensors of type {name}")
+        raise ServingError(Code.UNIMPLEMENTED, f"tensors of type {name} are not supported here")
     return _NUMPY[number]
 
 
@@ -56,7 +58,7 @@ def from_proto(name: str, proto: Any) -> Array:
         raise malformed
     count = math.prod(shape)
     if proto.tensor_content:
-        if len(proto.tensor_content) != count * dtype.itemsize:
+        if dtype.hasobject or len(proto.tensor_content) != count * dtype.itemsize:
             raise malformed
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     values = np.asarray(getattr(proto, _FIELD[proto.dtype]), dtype)
@@ -65,7 +67,8 @@ def from_proto(name: str, proto: Any) -> Array:
     if values.size > 1:
         raise malformed
     # A single value stands for all of them, and none for zeros.
-    return np.broadcast_to(values[0] if values.size else dtype.type(0), shape)
+    alone = values[0] if values.size else _EMPTY if dtype.hasobject else dtype.type(0)
+    return np.full(shape, alone, dtype)
 
 
 def fill_proto(array: Array, proto: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from promoter.sandbox.model_server.servable import DEFAULT_SIGNATURE
-from promoter.sandbox.model_server.statuses import Code, ServingError
-from promoter.sandbox.model_server.tensors import Array, numpy_type
+from promoter.saved_model.statuses import Code, ServingError
+from promoter.saved_model.tensors import Array, numpy_type
+
+DEFAULT_SIGNATURE = "serving_default"
 
 # What kinds of JSON value (as numpy sees them) a kind of tensor accepts.
 _ACCEPTED = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
@@ -35,6 +37,11 @@ def parse_request(body: bytes, signature_inputs: SignatureInputs) -> RestRequest
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"JSON Parse error: {error}") from error
+    return read_request(document, signature_inputs)
+
+
+def read_request(document: Any, signature_inputs: SignatureInputs) -> RestRequest:
+    """The request that a parsed body is. Raises ServingError (INVALID_ARGUMENT)."""
     if not isinstance(document, dict):
         raise _invalid("Request body must be a JSON object")
     if ("instances" in document) == ("inputs" in document):
@@ -51,12 +58,12 @@ def parse_request(body: bytes, signature_inputs: SignatureInputs) -> RestRequest
 def format_response(outputs: Mapping[str, Array], *, by_row: bool) -> bytes:
     """The answer as JSON. NaN and infinities are written as bare tokens, as the original does."""
     if not by_row:
-        columns = {name: array.tolist() for name, array in outputs.items()}
+        columns = {name: _listed(name, array) for name, array in outputs.items()}
         return _dump({"outputs": next(iter(columns.values())) if len(columns) == 1 else columns})
     sizes = {array.shape[0] if array.ndim else 0 for array in outputs.values()}
     if sizes == {0} or len(sizes) > 1:
         raise _invalid("The outputs differ in batch size or have none, so they have no rows: ask with 'inputs'")
-    lists = {name: array.tolist() for name, array in outputs.items()}
+    lists = {name: _listed(name, array) for name, array in outputs.items()}
     if len(lists) == 1:
         return _dump({"predictions": next(iter(lists.values()))})
     rows = [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
@@ -66,7 +73,7 @@ def format_response(outputs: Mapping[str, Array], *, by_row: bool) -> bytes:
 def _from_rows(instances: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
     if not isinstance(instances, list) or not instances:
         raise _invalid("'instances' must be a list with at least one value")
-    if not isinstance(instances[0], dict):
+    if not isinstance(instances[0], dict) or _is_encoded(instances[0]):
         return _only_input(instances, expected)
     for row in instances:
         if not isinstance(row, dict) or row.keys() != expected.keys():
@@ -75,11 +82,16 @@ def _from_rows(instances: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _from_columns(inputs: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
-    if not isinstance(inputs, dict):
+    if not isinstance(inputs, dict) or _is_encoded(inputs):
         return _only_input(inputs, expected)
     if inputs.keys() != expected.keys():
         raise _invalid(f"'inputs' must have the keys {', '.join(sorted(expected))}")
     return {alias: _array(alias, inputs[alias], info) for alias, info in expected.items()}
+
+
+def _is_encoded(value: Mapping[str, Any]) -> bool:
+    """Whether an object is one string rather than named inputs."""
+    return value.keys() == {"b64"}
 
 
 def _only_input(values: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
@@ -91,6 +103,8 @@ def _only_input(values: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
 
 def _array(alias: str, values: Any, info: Any) -> Array:
     dtype = numpy_type(info.dtype)
+    if dtype.hasobject:
+        return _texts(alias, values)
     try:
         array = np.array(values)
     except ValueError as error:
@@ -98,6 +112,48 @@ def _array(alias: str, values: Any, info: Any) -> Array:
     if array.dtype.kind not in _ACCEPTED[dtype.kind]:
         raise _invalid(f"input {alias}: a value is not of type {dtype}")
     return array.astype(dtype)
+
+
+def _texts(alias: str, values: Any) -> Array:
+    """Strings in nested lists: text, or `{"b64": …}` for any bytes."""
+    flat: list[bytes] = []
+
+    def shape(value: Any) -> tuple[int, ...]:
+        if not isinstance(value, list):
+            flat.append(_text(alias, value))
+            return ()
+        shapes = {shape(item) for item in value}
+        if len(shapes) > 1:
+            raise _invalid(f"input {alias}: the lists in it differ in length")
+        return (len(value), *(shapes.pop() if shapes else ()))
+
+    whole = shape(values)
+    array = np.empty(len(flat), np.object_)
+    array[:] = flat
+    return array.reshape(whole)
+
+
+def _text(alias: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except ValueError as error:
+            raise _invalid(f"input {alias}: a value is not base64") from error
+    raise _invalid(f'input {alias}: a value is neither text nor {{"b64": …}}')
+
+
+def _listed(name: str, array: Array) -> Any:
+    """An output as lists; strings as text, or in base64 where the output's name ends with `_bytes`."""
+    if not array.dtype.hasobject:
+        return array.tolist()
+    as_bytes = name.endswith("_bytes")
+
+    def written(text: bytes) -> Any:
+        return {"b64": base64.b64encode(text).decode()} if as_bytes else text.decode("utf-8", "replace")
+
+    return np.frompyfunc(written, 1, 1)(array).tolist() if array.size else array.tolist()
 
 
 def _dump(document: Any) -> bytes:

@@ -7,6 +7,7 @@ where `import tensorflow` takes many, a pod holds a fraction of the memory, and 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,11 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from promoter.sandbox.model_server.protos import config_pb2, meta_graph_pb2, tensorflow_folder
-from promoter.sandbox.model_server.statuses import Code, ServingError
-from promoter.sandbox.model_server.tensors import Array, numpy_type, type_number
+from promoter.saved_model.protos import config_pb2, meta_graph_pb2, tensorflow_folder
+from promoter.saved_model.statuses import Code, ServingError
+from promoter.saved_model.tensors import Array, numpy_type, type_number
 
 _SERVE_TAG = b"serve"
+
+# sizeof(TF_TString) (tensorflow/c/tf_tensor.h, core/platform/ctstring_internal.h).
+_STRING_BYTES = 24
 
 
 class _Buffer(ctypes.Structure):
@@ -74,6 +78,12 @@ _SHORT_CALLS = {
     "TF_TensorType": (_INT, (_POINTER,)),
     "TF_NumDims": (_INT, (_POINTER,)),
     "TF_Dim": (ctypes.c_int64, (_POINTER, _INT)),
+    "TF_Version": (_TEXT, ()),
+    "TF_StringInit": (None, (_POINTER,)),
+    "TF_StringCopy": (None, (_POINTER, _TEXT, _SIZE)),
+    "TF_StringDealloc": (None, (_POINTER,)),
+    "TF_StringGetDataPointer": (_POINTER, (_POINTER,)),
+    "TF_StringGetSize": (_SIZE, (_POINTER,)),
 }
 
 
@@ -91,6 +101,12 @@ def _library() -> Any:
             function.restype, function.argtypes = result, arguments
             setattr(functions, name, function)
     return functions
+
+
+def version() -> str:
+    """TensorFlow's own, as in `2.20.0`."""
+    found: bytes = _library().TF_Version()
+    return found.decode()
 
 
 class _Status:
@@ -163,6 +179,8 @@ class Session:
             return [_copied(result) for result in results if result]
         finally:
             tf.TF_DeleteBuffer(run_options)
+            for tensor, array in zip(tensors, feeds.values(), strict=False):
+                _delete_strings(tensor, array)
             for tensor in filter(None, (*tensors, *results)):
                 tf.TF_DeleteTensor(tensor)
 
@@ -181,16 +199,40 @@ def _allocated(array: Array) -> int:
     tf = _library()
     contiguous = np.ascontiguousarray(array)
     shape = (ctypes.c_int64 * array.ndim)(*array.shape)
-    tensor: int | None = tf.TF_AllocateTensor(type_number(array.dtype), shape, array.ndim, contiguous.nbytes)
+    size = array.size * _STRING_BYTES if array.dtype.hasobject else contiguous.nbytes
+    tensor: int | None = tf.TF_AllocateTensor(type_number(array.dtype), shape, array.ndim, size)
     if tensor is None:
-        raise ServingError(Code.RESOURCE_EXHAUSTED, f"no memory for a tensor of {contiguous.nbytes} bytes")
-    ctypes.memmove(tf.TF_TensorData(tensor), contiguous.ctypes.data, contiguous.nbytes)
+        raise ServingError(Code.RESOURCE_EXHAUSTED, f"no memory for a tensor of {size} bytes")
+    if array.dtype.hasobject:
+        for place, text in zip(_places(tensor, array.size), contiguous.ravel(), strict=True):
+            tf.TF_StringInit(place)
+            tf.TF_StringCopy(place, text, len(text))
+    else:
+        ctypes.memmove(tf.TF_TensorData(tensor), contiguous.ctypes.data, size)
     return tensor
+
+
+def _places(tensor: int, count: int) -> range:
+    """The addresses of a tensor's strings."""
+    first = _library().TF_TensorData(tensor) if count else 0
+    return range(first, first + count * _STRING_BYTES, _STRING_BYTES)
+
+
+def _delete_strings(tensor: int, array: Array) -> None:
+    # TF_DeleteTensor gives back the memory of a tensor that was allocated here, and not what its strings hold.
+    if array.dtype.hasobject:
+        for place in _places(tensor, array.size):
+            _library().TF_StringDealloc(place)
 
 
 def _copied(tensor: int) -> Array:
     tf = _library()
     dtype = numpy_type(tf.TF_TensorType(tensor))
     shape = tuple(tf.TF_Dim(tensor, axis) for axis in range(tf.TF_NumDims(tensor)))
+    if dtype.hasobject:
+        texts = np.empty(math.prod(shape), dtype)
+        for index, place in enumerate(_places(tensor, texts.size)):
+            texts[index] = ctypes.string_at(tf.TF_StringGetDataPointer(place), tf.TF_StringGetSize(place))
+        return texts.reshape(shape)
     content = ctypes.string_at(tf.TF_TensorData(tensor), tf.TF_TensorByteSize(tensor))
     return np.frombuffer(content, dtype).reshape(shape)

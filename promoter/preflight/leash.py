@@ -1,0 +1,55 @@
+"""Starts a program that can do little and dies with its parent: `python leash.py PARENT_PID LIMITS PROGRAM ARGUMENT…`.
+
+LIMITS is a JSON object: `memory` in bytes, `cpu` in seconds, `files` to be open at once. Code between fork and exec is
+not safe in a process with threads, so this small program asks the kernel and then becomes the other one, under the same
+process id. Linux only.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+
+
+def main() -> None:
+    """Give up what is not needed, then exec."""
+    parent, limits, *command = sys.argv[1:]
+    kernel = ctypes.CDLL(None, use_errno=True)
+    # Leaving the network needs no right in a user namespace of one's own. Where the kernel allows neither, the
+    # allow-list and the network policy of the place remain.
+    if kernel.unshare(_CLONE_NEWNET) != 0:
+        kernel.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _limit(json.loads(limits))
+    # Last, because a change of rights takes the request back.
+    kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The parent may have died before the request; nobody would send the signal then.
+    if os.getppid() != int(parent):
+        sys.exit("the parent is gone")
+    os.execv(command[0], command)  # noqa: S606 - becoming another program is the purpose; there is no shell
+
+
+def _limit(limits: dict[str, int]) -> None:
+    # Not RLIMIT_AS: TensorFlow maps gigabytes that it never touches. RLIMIT_DATA counts what can be written.
+    for kind, most in (
+        (resource.RLIMIT_DATA, limits["memory"]),
+        (resource.RLIMIT_CPU, limits["cpu"]),
+        (resource.RLIMIT_NOFILE, limits["files"]),
+        # Pipes are no files: the child can answer, and write nothing else.
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+
+
+if __name__ == "__main__":
+    main()

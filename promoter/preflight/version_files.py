@@ -1,0 +1,112 @@
+"""The files of a version in a folder: which they are, and the digest that names exactly them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
+from promoter.documents.manifest import write_manifest as checked_manifest
+from promoter.domain.store_address import StoreAddress
+from promoter.domain.version import Digest
+from promoter.errors import InvalidDocument, InvalidInput
+from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
+
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFiles:
+    """A version's files as they were when their digest was taken. was_published: a manifest says the same of them."""
+
+    folder: Path
+    digest: Digest
+    seen: Mapping[str, SeenFile]
+    was_published: bool
+
+    def check_unchanged(self) -> None:
+        """Raises InvalidInput where a file was added, taken away or written to since."""
+        try:
+            now = regular_files(self.folder)
+        except OSError as error:
+            raise _unreadable(error) from error
+        if now != self.seen:
+            raise InvalidInput("its files changed while it was looked at")
+
+
+@contextmanager
+def version_folder(address: str) -> Iterator[Path]:
+    """The folder that holds the version at `address`: a path, or `file:///models/resnet50/43`. Raises InvalidInput.
+
+    It may be gone after the context: a store that is not a file system has to bring the files here first.
+    """
+    if "://" not in address:
+        folder = Path(address)
+    else:
+        parsed = StoreAddress.from_text(address)
+        if parsed.scheme != "file":
+            raise InvalidInput(f"{parsed.scheme}:// cannot be verified in place: copy the version's folder here first")
+        folder = Path("/", *parsed.segments)
+    if not folder.is_dir():
+        raise InvalidInput(f"{address} is not the folder of a version")
+    yield folder.absolute()
+
+
+def identified(folder: Path) -> VersionFiles:
+    """The version in `folder`. Without a manifest its digest is the one that it would be published with.
+
+    Raises InvalidInput where files cannot be read, change meanwhile, or are not what the manifest says.
+    """
+    try:
+        seen = regular_files(folder)
+        found = Manifest(
+            tuple(
+                ManifestFile(path, _sha256(folder / path, file), file.size)
+                for path, file in seen.items()
+                if path != MANIFEST_FILE
+            )
+        )
+        stated = _stated(folder) if MANIFEST_FILE in seen else None
+    except OSError as error:
+        raise _unreadable(error) from error
+    try:
+        checked_manifest(found)
+    except InvalidDocument as error:
+        raise InvalidInput(error.problem) from error
+    if stated is not None:
+        _compare(stated, found)
+    return VersionFiles(folder, digest(found), seen, was_published=stated is not None)
+
+
+def _stated(folder: Path) -> Manifest:
+    path = folder / MANIFEST_FILE
+    with path.open("rb") as file:
+        return parse_manifest(file.read(LARGEST_BYTES + 1), MANIFEST_FILE)
+
+
+def _compare(stated: Manifest, found: Manifest) -> None:
+    listed = {file.path: file for file in stated.files}
+    there = {file.path: file for file in found.files}
+    for path in sorted(listed.keys() | there.keys()):
+        if path not in there:
+            raise InvalidInput(f"{path} is in the manifest and not in the folder")
+        if path not in listed:
+            raise InvalidInput(f"{path} is in the folder and not in the manifest")
+        if listed[path] != there[path]:
+            raise InvalidInput(f"{path} is not the file that the manifest says")
+
+
+def _sha256(path: Path, seen: SeenFile) -> str:
+    content = hashlib.sha256()
+    with open_unchanged(path, seen) as file:
+        while chunk := file.read(_CHUNK):
+            content.update(chunk)
+        check_unchanged(file, path, seen)
+    return content.hexdigest()
+
+
+def _unreadable(error: OSError) -> InvalidInput:
+    return InvalidInput(f"{error.filename} cannot be read: {error.strerror}")

@@ -1,0 +1,63 @@
+"""Real versions, written once by TensorFlow in a process of its own; what differs from them is edited in a copy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from promoter.domain.preflight import CheckName, PreflightPolicy
+from promoter.preflight import checks
+from promoter.preflight.verify import Budget, verify
+from promoter.saved_model.protos import saved_model_pb2
+
+BUILD = Path(__file__).with_name("build_versions.py")
+GRAPH = "saved_model.pb"
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("versions") / "all"
+    subprocess.run([sys.executable, str(BUILD), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def edited(versions, tmp_path):
+    """Copies a version, and changes its MetaGraphDef."""
+
+    def edit(name, change=lambda meta_graph: None):
+        folder = tmp_path / name
+        shutil.copytree(versions / name, folder)
+        model = saved_model_pb2.SavedModel.FromString((folder / GRAPH).read_bytes())
+        change(model.meta_graphs[0])
+        (folder / GRAPH).write_bytes(model.SerializeToString())
+        return folder
+
+    return edit
+
+
+@pytest.fixture
+def verified(versions, monkeypatch):
+    """Verifies a version by name or folder, with hardly any measuring. The checks by name, and the whole."""
+    monkeypatch.setattr(checks, "_MOST_TURNS", 2)
+    monkeypatch.setattr(checks, "_TURN_SECONDS", 0.005)
+
+    def run(candidate, stable=None, policy=None, *, golden=None, seconds=60.0):
+        found = verify(
+            str(versions / candidate),
+            None if stable is None else str(versions / stable),
+            policy or PreflightPolicy(),
+            golden=golden,
+            budget=Budget(seconds, 4 * 2**30),
+            told=lambda name: None,
+        )
+        # Every check is there, once, whatever happened.
+        names = [check.name for check in found.checks]
+        assert names == [name for name in CheckName if name is not CheckName.STABLE or name in names]
+        return found, {check.name.value: check for check in found.checks}
+
+    return run
