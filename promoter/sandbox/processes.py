@@ -54,9 +54,11 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # As long as nobody waits for it, one that has ended already still stands there to be asked.
+    identity = _kept_by(keeper.pid)
     # Somebody has to wait for a child, or it stays as a zombie for as long as this process lives.
     threading.Thread(target=keeper.wait, daemon=True).start()
-    return _kept_by(keeper.pid)
+    return identity
 
 
 def exit_status(path: Path, patience: float = 0.5) -> int | None:
