@@ -25,6 +25,8 @@ class ExcessBound:
         self._phi = phi
         self._logs = [0.0] * len(_GRID)
         self._requests = 0.0
+        # Asked for several times between two intervals, and each answer takes a dozen evaluations.
+        self._values: dict[float, float] = {}
 
     def update(self, canary: ArmCounts, stable: ArmCounts) -> None:
         """Take one interval; one without canary or without stable requests says nothing."""
@@ -33,6 +35,7 @@ class ExcessBound:
         self._add(canary.bad, canary.requests, stable.bad, stable.requests)
 
     def _add(self, bad_canary: float, canary: float, bad_stable: float, stable: float) -> None:
+        self._values.clear()
         self._requests += canary / self._phi
         for index, a in enumerate(_GRID):
             ours = 0.0 if bad_canary == 0 else bad_canary * (math.log(a) if a else -math.inf)
@@ -46,6 +49,11 @@ class ExcessBound:
 
     def value(self, beta: float) -> float:
         """The smallest excess in [0, 1] that is refuted with confidence 1 - beta; 1 where none is."""
+        if beta not in self._values:
+            self._values[beta] = self._value(beta)
+        return self._values[beta]
+
+    def _value(self, beta: float) -> float:
         threshold = -math.log(beta)
         low, high = 0.0, 1.0
         below, above = self._score(low) - threshold, self._score(high) - threshold

@@ -6,6 +6,7 @@ once, pods are Ready, everybody can be seen; how long that takes is for the call
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -59,7 +60,7 @@ class Course:
         self._full = full
         self._recorded = recorded
         self._scales = Scales(policy, calibration, start=start)
-        self._intervals: list[IntervalCounts] = []
+        self._intervals: deque[IntervalCounts] = deque(maxlen=_REMEMBERED)
         self.evidence = self._scales.evidence(weight=0, rate=0.0)
         self.ended: Promote | Revert | None = None
         self._seen = Observation(
@@ -116,7 +117,7 @@ class Course:
         """Put one interval on the scales; the time at its end."""
         at_present_weight = self._begin(counts) >= self._seen.weight_since.timestamp()
         self._scales.add(counts, at_present_weight=at_present_weight)
-        self._intervals = [*self._intervals[-_REMEMBERED:], counts]
+        self._intervals.append(counts)
         self.evidence = self._scales.evidence(weight=0 if self._recorded else self.weight, rate=rate)
         return datetime.fromtimestamp(counts.end, UTC)
 
