@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from promoter.control.outlook import past
+from promoter.control.past import SETTLE, stables_past
 from promoter.decisions.calibration import UNKNOWN_DISPERSION
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end, need
@@ -87,6 +87,6 @@ def _barred(served: ServedModel, given: Given, metrics: Metrics, now: datetime) 
     stable, traits = given.release.stable, ClusterTraits()
     if stable is None:
         return None
-    history, chosen = past(metrics, served, stable, given.policy, traits=traits, now=now)
+    history, chosen = stables_past(metrics, served, stable.version, given.policy, traits=traits, before=now - SETTLE)
     rate = request_rate(history, traits.scrape_interval)
     return cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)

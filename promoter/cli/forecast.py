@@ -17,8 +17,8 @@ from rich.text import Text
 
 from promoter.cli.options import write_picture
 from promoter.cli.wiring import known_head, ports, tells_errors, told
+from promoter.control.live_forecast import live_forecast
 from promoter.control.observe import Observer
-from promoter.control.outlook import outlook
 from promoter.decisions.feasibility import cannot_end
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second, percent
@@ -59,7 +59,7 @@ def forecast(*, model: str, environment: str, svg: Path | None, as_json: bool) -
     head = known_head(real.repository)
     _check_there(real.repository, head, served)
     seen = Observer(real, given.traits, given.listing_interval).read(served, head)
-    expected = outlook(real, seen, datetime.now(UTC).replace(microsecond=0))
+    expected = live_forecast(real, seen, datetime.now(UTC).replace(microsecond=0))
     policy = seen.policy
     barred = cannot_end(policy, phi=expected.calibration.phi, base=expected.base, rate=expected.rate)
     if svg is not None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from promoter.decisions.start import outlook
 from promoter.decisions.transition import released
 from promoter.documents.commit_message import Decision, write_message
 from promoter.documents.release_file import write_release
-from promoter.domain.action import Action
+from promoter.domain.action import Action, StartCanary
 from promoter.domain.observation import Observation
 from promoter.domain.repository import Revision
 from promoter.ports import Repository
@@ -41,7 +42,8 @@ def draft(
         path = seen.served.release_path
         before = repository.read(head, path) or b""
         files[path] = write_release(before.decode(), after, path).encode()
-        decisions.append(Decision(seen.served, action, seen.release, after, seen.changed.revision))
+        told = outlook(seen, action) if isinstance(action, StartCanary) else ""
+        decisions.append(Decision(seen.served, action, seen.release, after, seen.changed.revision, told))
     if not files:
         return None
     return Draft(head, files, write_message(decisions), now)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from promoter.control.looks import Looks
-from promoter.decisions.calibration import calibrate
+from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.documents.policy_file import parse_policy
@@ -25,16 +25,6 @@ from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Repository
 
 CHART = "charts/model-serving"
-
-# How the counts are weighed is chosen from what stable did in the hour before the rollout.
-_PAST = timedelta(hours=1)
-
-# Counters need a sample from before the first interval; this is more than any scrape interval.
-_LEAD = timedelta(minutes=2)
-
-# Prometheus is asked about a moment ago: by now every scrape up to then has been stored, and a question asked a
-# little later gets the same answer.
-_SETTLE = timedelta(seconds=1)
 
 _Answer = TypeVar("_Answer")
 
@@ -213,9 +203,9 @@ class Observer:
         return replace(seen, newest_sample=self._newest.get(seen.served))
 
     def _measure(self, seen: Observation, now: datetime) -> Observation:
-        canary, at = seen.release.canary, now - _SETTLE
+        canary, at = seen.release.canary, now - SETTLE
         calibration = self._calibration(seen, canary.since if canary else now)
-        start = (canary.since if canary else at) - _LEAD
+        start = (canary.since if canary else at) - LEAD
         measured = self._ports.metrics.measurements(seen.served, start, at, calibration.bounds_us)
         return replace(seen, calibration=calibration, measurements=measured)
 
@@ -228,10 +218,9 @@ class Observer:
         known = self._calibrations.get(seen.served)
         if known is not None and known[0] == key:
             return known[1]
-        metrics, at = self._ports.metrics, begin - _SETTLE
-        profile = metrics.latency_profile(seen.served, stable.version, at, _PAST)
-        history = metrics.measurements(seen.served, at - _PAST, at, ())
-        calibration = calibrate(history, profile, seen.policy, stable.version, self._traits.scrape_interval)
+        _, calibration = stables_past(
+            self._ports.metrics, seen.served, stable.version, seen.policy, traits=self._traits, before=begin - SETTLE
+        )
         self._calibrations[seen.served] = (key, calibration)
         return calibration
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from promoter.decisions.calibration import calibrate
+from promoter.control.past import LEAD, stables_past
 from promoter.decisions.counting import interval_counts
 from promoter.decisions.recorded import Case
 from promoter.domain.measurements import TargetSeries
@@ -16,12 +16,6 @@ from promoter.domain.policy import RolloutPolicy
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 from promoter.ports import Metrics
-
-# How the counts are weighed is chosen from what stable did in the hour before the rollout.
-PAST = timedelta(hours=1)
-
-# Counters need a sample from before the first interval; this is more than any scrape interval.
-LEAD = timedelta(minutes=2)
 
 
 def recorded_rollout(
@@ -44,9 +38,7 @@ def recorded_rollout(
     measured = metrics.measurements(served, begin - LEAD, end, ())
     seen = sorted({target.version for target in measured.targets if _lasts(target, begin)})
     stable, canary = _versions(seen, served, stable, canary)
-    profile = metrics.latency_profile(served, stable, begin, PAST)
-    history = metrics.measurements(served, begin - PAST, begin, ())
-    calibration = calibrate(history, profile, policy, stable, traits.scrape_interval)
+    _, calibration = stables_past(metrics, served, stable, policy, traits=traits, before=begin)
     if calibration.bounds_us:
         measured = metrics.measurements(served, begin - LEAD, end, calibration.bounds_us)
     intervals = interval_counts(

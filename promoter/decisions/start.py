@@ -12,7 +12,7 @@ from promoter.decisions.forecast import in_short
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Action, Hold, Promote, StartCanary
-from promoter.domain.calibration import Calibration
+from promoter.domain.application import Application
 from promoter.domain.figures import per_second
 from promoter.domain.observation import Observation
 from promoter.domain.release import Stable
@@ -45,8 +45,7 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     waiting = not_live_because(seen, now) or _stable_unseen(seen, now)
     if waiting or seen.application is None or seen.measurements is None or seen.calibration is None:
         return Hold(f"{offered.version} waits to start: {waiting}")
-    deployment = seen.application.deployment(stable.version)
-    full = max(deployment.ready if deployment else 0, stable.replicas or 0, 1)
+    full = pods_for_all(stable, seen.application)
     rate = request_rate(seen.measurements, seen.traits.scrape_interval)
     weight = ramp.first_weight(seen.policy.ramp, rate, seen.traits.reaction_time)
     return StartCanary(
@@ -57,16 +56,28 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
         reason=f"{offered.version} is the newest complete version above {stable.version}. "
         f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
         f"Evidence: {seen.calibration.reason}",
-        outlook=_outlook(seen, seen.calibration, rate, full),
     )
 
 
-def _outlook(seen: Observation, calibration: Calibration, rate: float, full: int) -> str:
-    """What people should know before it begins: whether it can end at all, or how it is expected to go."""
+def pods_for_all(stable: Stable, application: Application | None) -> int:
+    """How many pods carry all requests; without Argo CD's word, as far as Git knows."""
+    deployment = application.deployment(stable.version) if application else None
+    return max(deployment.ready if deployment else 0, stable.replicas or 0, 1)
+
+
+def outlook(seen: Observation, started: StartCanary) -> str:
+    """What people should know before it begins: whether it can end at all, or how it is expected to go.
+
+    It walks whole rollouts, so it is for a start that is committed, not for every one that is thought of.
+    """
+    measured, calibration = seen.measurements, seen.calibration
+    if measured is None or calibration is None:
+        raise AssertionError("nothing starts unseen")
+    rate = request_rate(measured, seen.traits.scrape_interval)
     barred = cannot_end(seen.policy, phi=calibration.phi, base=calibration.base or 0.0, rate=rate)
     if barred is not None:
         return f"As things stand {barred}"
-    return in_short(seen.policy, calibration, seen.traits, rate=rate, full=full)
+    return in_short(seen.policy, calibration, seen.traits, rate=rate, full=started.stable_replicas)
 
 
 def _offered(seen: Observation) -> StoredVersion | Hold:

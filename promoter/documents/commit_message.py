@@ -33,13 +33,18 @@ _TRAILER = re.compile(r"([A-Za-z0-9-]+): *(.*)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One model's part of a commit. parent: the commit that last changed its release, None where there is none."""
+    """One model's part of a commit.
+
+    parent: the commit that last changed its release, None where there is none. outlook: what is to be expected of a
+    rollout that starts, as sentences; empty for every other decision.
+    """
 
     served: ServedModel
     action: Action
     release_before: Release
     release_after: Release
     parent: Revision | None = None
+    outlook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,8 @@ def _body(decision: Decision) -> str:
     if action.evidence is not None and not isinstance(action, Hold):
         sentences.append(evidence_sentence(action.evidence, action.version, stable.version if stable else None))
     paragraphs = [" ".join(sentences)]
-    if isinstance(action, StartCanary) and action.outlook:
-        paragraphs.append(_sentence(one_line(action.outlook, _LONGEST_OUTLOOK)))
+    if decision.outlook:
+        paragraphs.append(_sentence(one_line(decision.outlook, _LONGEST_OUTLOOK)))
     return "\n\n".join(map(_wrapped, paragraphs))
 
 

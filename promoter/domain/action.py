@@ -10,17 +10,13 @@ from promoter.domain.version import Digest, ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class StartCanary:
-    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's.
-
-    outlook: what is to be expected of it, as sentences; empty where nothing can be told.
-    """
+    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's."""
 
     version: ModelVersion
     digest: Digest
     replicas: int
     stable_replicas: int
     reason: str
-    outlook: str = ""
     evidence: Evidence | None = None
 
 
