@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
+from promoter.decisions.counting import RecentRate
 from promoter.decisions.course import Course
-from promoter.domain.action import Action, Revert
+from promoter.domain.action import Revert
 from promoter.domain.calibration import Calibration
-from promoter.domain.evidence import ArmCounts, Evidence, IntervalCounts
+from promoter.domain.evidence import ArmCounts, IntervalCounts
+from promoter.domain.forecast import Ending
 from promoter.domain.policy import RolloutPolicy
 
 # Any moment that every evidence interval divides.
 _EPOCH = 1_800_000_000
-
-_RATE_SECONDS = 60
 
 
 class Span(NamedTuple):
@@ -50,22 +50,21 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One interval. end: seconds since the first weight was live. weight: that was live at its end, in percent.
+    """One interval. end: seconds since the first weight was live. canary: its requests.
 
-    decided: the weight from its commit on. canary, stable: requests of the interval.
+    decided: the weight from the commit on that is made at its end.
     """
 
     end: float
-    weight: int
     decided: int
     canary: ArmCounts
-    stable: ArmCounts
-    action: Action
-    evidence: Evidence
 
 
 class ClosedLoop:
-    """One rollout. It begins when the first weight is live; rate: requests per second before that."""
+    """One rollout. It begins when the first weight is live; rate: requests per second before that.
+
+    ended_at: when the decision fell that ended it, in seconds since then; None as long as none did.
+    """
 
     def __init__(
         self,
@@ -86,35 +85,40 @@ class ClosedLoop:
         self._live = self.course.weight
         self._coming: deque[tuple[float, int]] = deque()
         self._at = 0.0
+        self.ended_at: float | None = None
         # The minute before counts as well, as it does live.
-        self._recent = deque([rate * self._length], maxlen=max(1, -(-_RATE_SECONDS // round(self._length))))
+        self._rate = RecentRate(self._length)
+        self._rate.add(rate * self._length)
 
     def steps(self, horizon: float) -> Iterator[Step]:
         """Interval by interval, until the canary is reverted, has all requests, or `horizon` seconds are over.
 
         After a revert there is one step more: the requests that the canary still gets until weight 0 is live.
         """
-        number = 1
-        while number * self._length <= horizon:
+        for number in range(1, int(horizon // self._length) + 1):
             end = number * self._length
-            number += 1
             before = self.course.weight
             canary, stable = self._until(end)
-            self._recent.append(canary.requests + stable.requests)
-            rate = sum(self._recent) / (len(self._recent) * self._length)
+            rate = self._rate.add(canary.requests + stable.requests)
             action = self.course.step(IntervalCounts(_EPOCH + end, canary, stable), rate)
             decided = self.course.weight
-            yield Step(end, self._live, decided, canary, stable, action, self.course.evidence)
-            if isinstance(action, Revert):
-                if self._delays.back:
-                    over = end + self._delays.back
-                    canary, stable = self._until(over)
-                    yield Step(over, 0, 0, canary, stable, action, self.course.evidence)
-                return
-            if decided == 100:
+            if self.ending is not Ending.UNDECIDED:
+                self.ended_at = end
+            yield Step(end, decided, canary)
+            if isinstance(action, Revert) and self._delays.back:
+                over = end + self._delays.back
+                yield Step(over, decided, self._until(over)[0])
+            if self.ended_at is not None:
                 return
             if decided != before:
                 self._coming.append((end + self._delays.up, decided))
+
+    @property
+    def ending(self) -> Ending:
+        """How it has ended so far."""
+        if isinstance(self.course.ended, Revert):
+            return Ending.REVERTED
+        return Ending.PROMOTED if self.course.weight == 100 else Ending.UNDECIDED
 
     def _until(self, end: float) -> tuple[ArmCounts, ArmCounts]:
         """Let requests arrive until `end`."""

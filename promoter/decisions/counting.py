@@ -6,7 +6,7 @@ Nothing here judges. The rules for bad data are those of docs/evidence.md, "Coun
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
@@ -123,6 +123,19 @@ def request_rate(seen: Measurements, scrape_interval: timedelta) -> float:
         if at > begin
     )
     return requests / (end - begin) if end > begin else 0.0
+
+
+class RecentRate:
+    """Requests per second over the last minute, of counts that come interval by interval. length: seconds of one."""
+
+    def __init__(self, length: float) -> None:
+        self._length = length
+        self._requests: deque[float] = deque(maxlen=max(1, math.ceil(_RATE_WINDOW / length)))
+
+    def add(self, requests: float) -> float:
+        """The rate at the end of an interval with so many requests."""
+        self._requests.append(requests)
+        return sum(self._requests) / (len(self._requests) * self._length)
 
 
 class _Births:

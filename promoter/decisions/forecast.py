@@ -14,7 +14,6 @@ from datetime import timedelta
 from promoter.decisions.closed_loop import ClosedLoop, Delays, Span
 from promoter.decisions.feasibility import need
 from promoter.decisions.limit import least_requests
-from promoter.domain.action import Revert
 from promoter.domain.calibration import Calibration
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import ArmCounts
@@ -67,7 +66,7 @@ def expected_course(
         full=full,
     )
     horizon = (policy.soak + policy.max_step).total_seconds()
-    weights, losses, decided_at = [(0.0, loop.course.weight)], [(0.0, 0.0)], horizon
+    weights, losses = [(0.0, loop.course.weight)], [(0.0, 0.0)]
     failed = extra = 0.0
     for step in loop.steps(horizon):
         failed += step.canary.bad
@@ -75,12 +74,10 @@ def expected_course(
         losses.append((step.end, extra))
         if step.decided != weights[-1][1]:
             weights.append((step.end + delay, step.decided))
-            decided_at = step.end
-    ending = _ending(loop)
     return ExpectedCourse(
         ratio,
-        ending,
-        horizon if ending is Ending.UNDECIDED else decided_at,
+        loop.ending,
+        horizon if loop.ended_at is None else loop.ended_at,
         failed,
         extra,
         _least(ratio, base, policy.evidence.false_revert),
@@ -123,12 +120,6 @@ def _least(ratio: float, base: float, false_revert: float) -> float | None:
         return None
     # What never fails on stable gives itself away the first time it is seen.
     return least_requests(ratio, base, false_revert) * (ratio - base) if base else 1.0
-
-
-def _ending(loop: ClosedLoop) -> Ending:
-    if isinstance(loop.course.ended, Revert):
-        return Ending.REVERTED
-    return Ending.PROMOTED if loop.course.weight == 100 else Ending.UNDECIDED
 
 
 class _Expected:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from promoter.decisions.counting import RecentRate
 from promoter.decisions.course import Course
 from promoter.decisions.recorded import Case
 from promoter.decisions.split import SplitCheck, is_another_split
 from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight
 from promoter.domain.evidence import Evidence, IntervalCounts
-
-_RATE_SECONDS = 60.0
 
 
 class Judgement(StrEnum):
@@ -56,7 +54,8 @@ def replay(case: Case, *, reaction_time: timedelta, as_recorded: bool) -> Replay
     begin = 0 if as_recorded else _first_request(case.intervals)
     ends, counts = case.ends[begin:], case.intervals[begin:]
     length = case.calibration.interval.total_seconds()
-    rates = _rates(counts, length)
+    recent = RecentRate(length)
+    rates = [recent.add(interval.canary.requests + interval.stable.requests) for interval in counts]
     course = Course(
         case.policy,
         case.calibration,
@@ -102,16 +101,6 @@ def _followed(
 
 def _first_request(counts: Sequence[IntervalCounts]) -> int:
     return next((index for index, interval in enumerate(counts) if interval.canary.requests), len(counts))
-
-
-def _rates(counts: Sequence[IntervalCounts], length: float) -> list[float]:
-    """Requests per second, as they are known at the end of each interval: over the last minute."""
-    recent: deque[int] = deque(maxlen=max(1, -int(-_RATE_SECONDS // length)))
-    rates = []
-    for interval in counts:
-        recent.append(interval.canary.requests + interval.stable.requests)
-        rates.append(sum(recent) / (len(recent) * length))
-    return rates
 
 
 def _recorded_weights(counts: Sequence[IntervalCounts]) -> list[int]:

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """PROMOTED: the canary was given all requests. UNDECIDED: the time was up."""
-
-    PROMOTED = "promoted"
-    REVERTED = "reverted"
-    UNDECIDED = "undecided"
+from promoter.domain.forecast import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +15,7 @@ class Outcome:
     chosen: the bet that was chosen before the rollout; empty for rules that choose none.
     """
 
-    verdict: Verdict
+    verdict: Ending
     seconds: int
     extra: int
     chosen: str = ""

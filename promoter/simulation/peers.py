@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from promoter.simulation.outcome import Verdict
+from promoter.domain.forecast import Ending
 
 
 class Peer(Protocol):
@@ -16,7 +16,7 @@ class Peer(Protocol):
 
     weight: int
 
-    def take(self, end: int, requests: int, bad: int) -> Verdict | None:
+    def take(self, end: int, requests: int, bad: int) -> Ending | None:
         """The canary's counts of the scrape that ends `end` seconds after the start; a verdict ends the rollout."""
 
 
@@ -40,16 +40,16 @@ class ArgoRollouts:
         self._next = self.PAUSE
         self._failed = 0
 
-    def take(self, end: int, requests: int, bad: int) -> Verdict | None:
+    def take(self, end: int, requests: int, bad: int) -> Ending | None:
         if end - self._scrape >= self._next:
             self._next += self.INTERVAL
             if requests == 0 or 1 - bad / requests < self.SUCCESS:
                 self._failed += 1
         if self._failed > self.FAILURE_LIMIT:
-            return Verdict.REVERTED
+            return Ending.REVERTED
         step = end // self.PAUSE
         if step >= len(self.STEPS):
-            return Verdict.PROMOTED
+            return Ending.PROMOTED
         self.weight = self.STEPS[step]
         return None
 
@@ -76,20 +76,20 @@ class Flagger:
         self._requests = 0
         self._bad = 0
 
-    def take(self, end: int, requests: int, bad: int) -> Verdict | None:
+    def take(self, end: int, requests: int, bad: int) -> Ending | None:
         self._requests += requests
         self._bad += bad
         if end < self._next:
             return None
         self._next += self.INTERVAL
         if self._failed >= self.THRESHOLD:
-            return Verdict.REVERTED
+            return Ending.REVERTED
         passed = self._requests > 0 and 1 - self._bad / self._requests >= self.SUCCESS
         self._requests = self._bad = 0
         if not passed:
             self._failed += 1
             return None
         if self.weight >= self.LARGEST:
-            return Verdict.PROMOTED
+            return Ending.PROMOTED
         self.weight += self.STEP
         return None

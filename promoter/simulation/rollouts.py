@@ -9,16 +9,16 @@ from datetime import timedelta
 
 from promoter.decisions.calibration import chosen
 from promoter.decisions.closed_loop import ClosedLoop, Delays, Span
-from promoter.domain.action import Revert
 from promoter.domain.calibration import Calibration
 from promoter.domain.evidence import ArmCounts
+from promoter.domain.forecast import Ending
 from promoter.domain.measurements import LatencyProfile
 from promoter.domain.policy import Limits, RolloutPolicy
 from promoter.errors import InvalidInput
 from promoter.simulation.disturbances import Disturbance
 from promoter.simulation.history import History
 from promoter.simulation.latency import SlowPods, profile
-from promoter.simulation.outcome import Outcome, Verdict
+from promoter.simulation.outcome import Outcome
 from promoter.simulation.peers import Peer
 from promoter.simulation.stream import GRID, STABLE_PODS, Scenario, SlotCounts, Stream
 
@@ -78,18 +78,12 @@ def promoter_rollout(setup: Setup, run: int) -> Outcome:
     length = round(calibration.interval.total_seconds())
     delays = Delays(setup.reaction, setup.raise_delay, setup.revert_delay)
     rate = history.last(length).requests / length
-    end, loop = 0.0, ClosedLoop(setup.policy, calibration, traffic, rate=rate, delays=delays)
-    for step in loop.steps(setup.horizon):
-        # The step after a revert is what the canary still gets: it has been caught before.
-        end = end if step.weight == 0 else step.end
-    verdict, seconds = _verdict(loop), round(end)
-    return Outcome(verdict, setup.horizon if verdict is Verdict.UNDECIDED else seconds, traffic.extra, calibration.bet)
-
-
-def _verdict(loop: ClosedLoop) -> Verdict:
-    if isinstance(loop.course.ended, Revert):
-        return Verdict.REVERTED
-    return Verdict.PROMOTED if loop.course.weight == 100 else Verdict.UNDECIDED
+    loop = ClosedLoop(setup.policy, calibration, traffic, rate=rate, delays=delays)
+    for _ in loop.steps(setup.horizon):
+        # The traffic counts what matters here.
+        pass
+    seconds = setup.horizon if loop.ended_at is None else round(loop.ended_at)
+    return Outcome(loop.ending, seconds, traffic.extra, calibration.bet)
 
 
 def peer_rollout(setup: Setup, run: int, peer: Peer) -> Outcome:
@@ -105,7 +99,7 @@ def peer_rollout(setup: Setup, run: int, peer: Peer) -> Outcome:
         verdict = peer.take(end, sum(counts.canary for counts in seen), sum(counts.canary_bad for counts in seen))
         if verdict is not None:
             return Outcome(verdict, end, extra)
-    return Outcome(Verdict.UNDECIDED, setup.horizon, extra)
+    return Outcome(Ending.UNDECIDED, setup.horizon, extra)
 
 
 class _Requests:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from promoter.domain.forecast import Ending
 from promoter.simulation.estimates import Estimate, mean, share
-from promoter.simulation.outcome import Outcome, Verdict
+from promoter.simulation.outcome import Outcome
 from promoter.simulation.peers import ArgoRollouts, Flagger, Peer
 from promoter.simulation.rollouts import Setup, peer_rollout, promoter_rollout
 
@@ -68,11 +69,11 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
     ends = Counter(outcome.verdict for outcome in outcomes)
     return Summary(
         runs=len(outcomes),
-        reverted=share(ends[Verdict.REVERTED], len(outcomes)),
-        promoted=share(ends[Verdict.PROMOTED], len(outcomes)),
-        undecided=share(ends[Verdict.UNDECIDED], len(outcomes)),
-        seconds_to_revert=mean([outcome.seconds for outcome in outcomes if outcome.verdict is Verdict.REVERTED]),
-        seconds_to_promote=mean([outcome.seconds for outcome in outcomes if outcome.verdict is Verdict.PROMOTED]),
+        reverted=share(ends[Ending.REVERTED], len(outcomes)),
+        promoted=share(ends[Ending.PROMOTED], len(outcomes)),
+        undecided=share(ends[Ending.UNDECIDED], len(outcomes)),
+        seconds_to_revert=mean([outcome.seconds for outcome in outcomes if outcome.verdict is Ending.REVERTED]),
+        seconds_to_promote=mean([outcome.seconds for outcome in outcomes if outcome.verdict is Ending.PROMOTED]),
         extra=mean([outcome.extra for outcome in outcomes]),
         bets=dict(Counter(outcome.chosen for outcome in outcomes if outcome.chosen)),
     )

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from builders import policy
 
+from promoter.domain.forecast import Ending
 from promoter.domain.policy import Bet, EvidencePolicy, Limits, RampPolicy
 from promoter.errors import InvalidInput
 from promoter.simulation.disturbances import Disturbance
-from promoter.simulation.outcome import Outcome, Verdict
+from promoter.simulation.outcome import Outcome
 from promoter.simulation.peers import ArgoRollouts, Flagger
 from promoter.simulation.rollouts import Setup, peer_rollout, promoter_rollout
 from promoter.simulation.trials import PEERS, PROMOTER, simulate, summary
@@ -24,7 +25,7 @@ def setup(base=0.001, canary=0.01, rate=1000, evidence=EvidencePolicy(), **chang
 
 def test_a_broken_version_is_reverted_by_its_first_interval():
     outcome = promoter_rollout(setup(canary=0.5, evidence=EvidencePolicy(bet=Bet.REQUEST)), 0)
-    assert (outcome.verdict, outcome.seconds, outcome.chosen) == (Verdict.REVERTED, 5, Bet.REQUEST)
+    assert (outcome.verdict, outcome.seconds, outcome.chosen) == (Ending.REVERTED, 5, Bet.REQUEST)
     # 1 % of 1000 requests a second, half of them failing, for 5 s and the 5 s that a commit takes.
     assert outcome.extra == pytest.approx(50, abs=25)
 
@@ -45,13 +46,13 @@ def test_a_raise_that_takes_longer_exposes_fewer():
 
 def test_a_good_version_gets_all_requests_once_it_has_soaked():
     outcome = promoter_rollout(setup(canary=0.001), 0)
-    assert outcome.verdict is Verdict.PROMOTED
+    assert outcome.verdict is Ending.PROMOTED
     assert 300 <= outcome.seconds <= 330
 
 
 def test_without_enough_requests_a_rollout_is_undecided():
     given = setup(rate=1, base=0.01, canary=0.01)
-    assert promoter_rollout(replace(given, horizon=300), 0).verdict is Verdict.UNDECIDED
+    assert promoter_rollout(replace(given, horizon=300), 0).verdict is Ending.UNDECIDED
 
 
 def test_bunched_errors_choose_the_share_bet():
@@ -77,7 +78,7 @@ def test_a_slot_divides_scrapes_delays_and_intervals(scrape, reaction, interval,
     evidence = EvidencePolicy(interval=interval and timedelta(seconds=interval))
     made = setup(evidence=evidence, scrape=timedelta(seconds=scrape), reaction=timedelta(seconds=reaction))
     assert made.scenario.slot == slot
-    assert promoter_rollout(made, 0).verdict is Verdict.REVERTED
+    assert promoter_rollout(made, 0).verdict is Ending.REVERTED
 
 
 @pytest.mark.parametrize("seconds", [0.5, 7.5, 0])
@@ -89,9 +90,9 @@ def test_what_is_no_whole_number_of_seconds_is_refused(seconds):
 def test_the_peers_meet_the_same_requests_at_their_own_weights():
     given = setup(canary=0.5, scrape=timedelta(seconds=15))
     argo, flagger = (peer_rollout(given, 0, peer(15)) for peer in (ArgoRollouts, Flagger))
-    assert (argo.verdict, argo.seconds) == (Verdict.REVERTED, 1515)
+    assert (argo.verdict, argo.seconds) == (Ending.REVERTED, 1515)
     assert argo.extra == pytest.approx(0.499 * 1000 * (0.2 * 600 + 0.4 * 600 + 0.6 * 315), rel=0.01)
-    assert (flagger.verdict, flagger.seconds) == (Verdict.REVERTED, 660)
+    assert (flagger.verdict, flagger.seconds) == (Ending.REVERTED, 660)
     assert flagger.extra == pytest.approx(0.499 * 1000 * 0.05 * 660, rel=0.02)
 
 
@@ -105,10 +106,10 @@ def test_the_numbers_do_not_depend_on_how_many_processes_work():
 
 def test_a_summary_tells_the_ends_apart():
     ends = [
-        Outcome(Verdict.REVERTED, 30, 10, "share"),
-        Outcome(Verdict.REVERTED, 60, 20, "share"),
-        Outcome(Verdict.PROMOTED, 300, 0, "request"),
-        Outcome(Verdict.UNDECIDED, 3600, 2, "share"),
+        Outcome(Ending.REVERTED, 30, 10, "share"),
+        Outcome(Ending.REVERTED, 60, 20, "share"),
+        Outcome(Ending.PROMOTED, 300, 0, "request"),
+        Outcome(Ending.UNDECIDED, 3600, 2, "share"),
     ]
     found = summary(ends)
     assert (found.reverted.value, found.promoted.value, found.undecided.value) == (0.5, 0.25, 0.25)
