@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from promoter.cli.options import Moment, content_of, policy_at, policy_option, traits_options, write_picture
+from promoter.cli.options import (
+    Moment,
+    calibration_data,
+    console,
+    content_of,
+    needs_matplotlib,
+    policy_at,
+    policy_option,
+    traits_options,
+    write_picture,
+)
 from promoter.cli.wiring import tells_errors
 from promoter.control.recorded import recorded_rollout
 from promoter.decisions.recorded import Case, prepared
@@ -31,7 +39,6 @@ from promoter.domain.observation import ClusterTraits
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 
-# What a file or a pipe gets: the table needs some room.
 _PLAIN_WIDTH = 140
 
 # Times from here on are shown as times of day.
@@ -92,8 +99,8 @@ def backtest(
     Exit status 0 whatever the verdict; 1 where the input cannot be judged.
     """
     policy = policy_at(policy_file)
-    if svg is not None and find_spec("matplotlib") is None:
-        raise InvalidInput("pictures need matplotlib: pip install 'promoter[pictures]'")
+    if svg is not None:
+        needs_matplotlib()
     if counts_file is not None and url is None:
         content = content_of(counts_file, "Name a CSV file")
         case = prepared(parse_counts(content, str(counts_file)), policy)
@@ -132,17 +139,9 @@ def backtest(
 
 def _document(case: Case, replayed: Replay) -> dict[str, Any]:
     """What --json prints. Times in seconds, logs natural, ratios from 0 to 1, weights in percent."""
-    calibration = case.calibration
     return {
         "versions": {"stable": case.stable, "canary": case.canary},
-        "calibration": {
-            "bet": calibration.bet.value,
-            "kappa": calibration.kappa,
-            "phi": calibration.phi,
-            "interval": calibration.interval.total_seconds(),
-            "bounds_us": list(calibration.bounds_us),
-            "reason": calibration.reason,
-        },
+        "calibration": calibration_data(case.calibration),
         "first_weight": replayed.first_weight,
         "intervals": [_interval(interval) for interval in replayed.intervals],
         "verdict": replayed.judgement.value,
@@ -173,14 +172,13 @@ def _counts(arm: ArmCounts) -> dict[str, Any]:
 
 
 def _print(case: Case, replayed: Replay, *, as_recorded: bool) -> None:
-    console = Console(highlight=False, width=None if Console().is_terminal else _PLAIN_WIDTH)
-    calibration = case.calibration
-    console.print(
+    screen, calibration = console(_PLAIN_WIDTH), case.calibration
+    screen.print(
         f"{case.canary} against {case.stable}, in intervals of {format_duration(calibration.interval)}. "
         f"Evidence: {calibration.reason}."
     )
     first = "was at" if as_recorded else "would get"
-    console.print(f"The canary {first} {replayed.first_weight} % first.\n")
+    screen.print(f"The canary {first} {replayed.first_weight} % first.\n")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("time", "stable", "canary", "odds against", "excess below", "weight"):
         table.add_column(name, justify="right", no_wrap=True, header_style="dim")
@@ -188,9 +186,9 @@ def _print(case: Case, replayed: Replay, *, as_recorded: bool) -> None:
     for before, interval in pairwise((None, *replayed.intervals)):
         if interval is not None:
             table.add_row(*_row(before, interval))
-    console.print(table)
+    screen.print(table)
     verdict = Text(f"\nVerdict: {replayed.judgement.value}. ", style="bold")
-    console.print(verdict.append(f"{replayed.reason[:1].upper()}{replayed.reason[1:]}.", style="not bold"))
+    screen.print(verdict.append(f"{replayed.reason[:1].upper()}{replayed.reason[1:]}.", style="not bold"))
 
 
 def _row(before: ReplayedInterval | None, interval: ReplayedInterval) -> Iterator[Text]:

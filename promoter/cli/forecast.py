@@ -6,20 +6,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from promoter.cli.options import write_picture
+from promoter.cli.options import calibration_data, console, needs_matplotlib, write_picture
 from promoter.cli.wiring import known_head, ports, tells_errors, told
 from promoter.control.live_forecast import live_forecast
 from promoter.control.observe import Observer
-from promoter.decisions.feasibility import cannot_end
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second, percent
 from promoter.domain.forecast import Ending, ExpectedCourse, Forecast
@@ -29,7 +26,6 @@ from promoter.domain.repository import Revision
 from promoter.errors import InvalidInput
 from promoter.ports import Repository
 
-# What a file or a pipe gets.
 _PLAIN_WIDTH = 120
 
 # So many are told to somebody who misspelt one.
@@ -51,8 +47,8 @@ def forecast(*, model: str, environment: str, svg: Path | None, as_json: bool) -
 
     Looks at Git, Argo CD and Prometheus, and writes nothing.
     """
-    if svg is not None and find_spec("matplotlib") is None:
-        raise InvalidInput("pictures need matplotlib: pip install 'promoter[pictures]'")
+    if svg is not None:
+        needs_matplotlib()
     given = told()
     real = ports(given)
     served = ServedModel.from_folder(f"{ENVIRONMENTS}/{environment}/{model}")
@@ -60,16 +56,14 @@ def forecast(*, model: str, environment: str, svg: Path | None, as_json: bool) -
     _check_there(real.repository, head, served)
     seen = Observer(real, given.traits, given.listing_interval).read(served, head)
     expected = live_forecast(real, seen, datetime.now(UTC).replace(microsecond=0))
-    policy = seen.policy
-    barred = cannot_end(policy, phi=expected.calibration.phi, base=expected.base, rate=expected.rate)
     if svg is not None:
         from promoter.pictures.forecast import picture  # noqa: PLC0415 - half a second, for those who want one
 
         write_picture(svg, picture(str(served), expected))
     if as_json:
-        click.echo(json.dumps(_document(served, expected, policy, barred), ensure_ascii=False))
+        click.echo(json.dumps(_document(served, expected, seen.policy), ensure_ascii=False))
         return
-    _print(served, expected, policy, barred)
+    _print(served, expected, seen.policy)
     if svg is not None:
         click.echo(f"\nThe picture: {svg}")
 
@@ -82,26 +76,19 @@ def _check_there(repository: Repository, head: Revision, served: ServedModel) ->
         raise InvalidInput(f"there is no model {served}; those in scope are: {known}{more}")
 
 
-def _document(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barred: str | None) -> dict[str, Any]:
+def _document(served: ServedModel, expected: Forecast, policy: RolloutPolicy) -> dict[str, Any]:
     """What --json prints: seconds, ratios from 0 to 1, weights in percent."""
-    calibration = expected.calibration
     return {
         "environment": served.environment,
         "group": served.group,
         "model": served.model,
         "requests_per_second": expected.rate,
         "base_error_ratio": expected.base,
-        "calibration": {
-            "bet": calibration.bet.value,
-            "kappa": calibration.kappa,
-            "phi": calibration.phi,
-            "interval": calibration.interval.total_seconds(),
-            "reason": calibration.reason,
-        },
+        "calibration": calibration_data(expected.calibration),
         "good": _course(expected.good) | {"seconds_to_stable": _to_stable(expected.good, policy)},
         "bad": [_course(course) for course in expected.bad],
         "need": asdict(expected.need),
-        "cannot_end": barred,
+        "cannot_end": expected.barred,
     }
 
 
@@ -122,9 +109,9 @@ def _to_stable(course: ExpectedCourse, policy: RolloutPolicy) -> float | None:
     return course.seconds + policy.guard.total_seconds() if course.ending is Ending.PROMOTED else None
 
 
-def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barred: str | None) -> None:
-    console = Console(highlight=False, width=None if Console().is_terminal else _PLAIN_WIDTH)
-    console.print(
+def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy) -> None:
+    screen = console(_PLAIN_WIDTH)
+    screen.print(
         f"{served}: {per_second(expected.rate)} requests a second, {percent(expected.base)} of stable's fail. "
         f"Evidence: {expected.calibration.reason}.\n"
     )
@@ -137,18 +124,18 @@ def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy, barre
     table.add_column("weights", header_style="dim", ratio=1)
     for course in (expected.good, *expected.bad):
         table.add_row(*_row(course, "as stable does" if course is expected.good else percent(course.ratio)))
-    console.print(table)
-    console.print(
+    screen.print(table)
+    screen.print(
         "\nFailed requests are those beyond what stable would have failed; at least so many any rule needs to tell. "
         "Times begin at the first weight.",
         soft_wrap=True,
     )
     if (stable_after := _to_stable(expected.good, policy)) is not None:
-        console.print(
+        screen.print(
             f"A good version is stable after {format_duration(timedelta(seconds=stable_after))}, guard included."
         )
-    if barred is not None:
-        console.print(Text(f"\nAs things stand {barred}.", style="bold red"))
+    if expected.barred is not None:
+        screen.print(Text(f"\nAs things stand {expected.barred}.", style="bold red"))
 
 
 def _row(course: ExpectedCourse, name: str) -> Iterator[Text]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from rich.console import Console
 
 from promoter.documents.policy_file import parse_policy
+from promoter.domain.calibration import Calibration
 from promoter.domain.duration import format_duration, parse_duration
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.policy import RolloutPolicy
@@ -109,10 +111,37 @@ def content_of(path: Path, remedy: str) -> bytes:
         raise InvalidDocument(str(path), None, f"cannot be read ({error.strerror})", remedy) from error
 
 
+def needs(extra: str, what: str, *packages: str) -> None:
+    """Raises InvalidInput, with what to install, where one of `packages` is not there. what: needs them, for people."""
+    if any(find_spec(name) is None for name in packages):
+        raise InvalidInput(f"{what}: pip install 'promoter[{extra}]'")
+
+
 def needs_tensorflow() -> None:
     """Raises InvalidInput where the extra `verify` is not installed."""
-    if any(find_spec(name) is None for name in ("tensorflow", "tensorflow_serving", "numpy")):
-        raise InvalidInput("this needs TensorFlow: pip install 'promoter[verify]'")
+    needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy")
+
+
+def needs_matplotlib() -> None:
+    """Raises InvalidInput where the extra `pictures` is not installed."""
+    needs("pictures", "pictures need matplotlib", "matplotlib")
+
+
+def console(width: int) -> Console:
+    """Standard output, `width` letters wide where it is no terminal: what a file or a pipe gets must have room."""
+    return Console(highlight=False, width=None if Console().is_terminal else width)
+
+
+def calibration_data(calibration: Calibration) -> dict[str, object]:
+    """How the counts are weighed, for programs: `interval` in seconds, bounds in microseconds."""
+    return {
+        "bet": calibration.bet.value,
+        "kappa": calibration.kappa,
+        "phi": calibration.phi,
+        "interval": calibration.interval.total_seconds(),
+        "bounds_us": list(calibration.bounds_us),
+        "reason": calibration.reason,
+    }
 
 
 def write_picture(path: Path, svg: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from promoter.cli.options import Ratio, policy_at, policy_option, traits_options
+from promoter.cli.options import Ratio, console, needs, policy_at, policy_option, traits_options
 from promoter.cli.wiring import tells_errors
 from promoter.domain.figures import grouped
-from promoter.errors import InvalidInput
 from promoter.simulation.disturbances import MEANINGS, Disturbance
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from promoter.simulation.trials import Summary
 
 
-# What a file or a pipe gets: the table needs some room.
 _PLAIN_WIDTH = 120
 
 
@@ -78,8 +75,7 @@ def simulate(
     ends when the canary is reverted or promoted (given all requests); after an hour it is undecided. No cluster is
     asked anything.
     """
-    if find_spec("numpy") is None:
-        raise InvalidInput("simulations need NumPy: pip install 'promoter[simulate]'")
+    needs("simulate", "simulations need NumPy", "numpy")
     # They import NumPy, which is not there for everybody, and takes its time.
     from promoter.simulation.rollouts import Setup  # noqa: PLC0415 - as above
     from promoter.simulation.trials import PEERS, PROMOTER  # noqa: PLC0415 - as above
@@ -129,21 +125,21 @@ def _document(setup: Setup, runs: int, found: Mapping[str, Summary]) -> dict[str
 
 def _print(setup: Setup, runs: int, found: Mapping[str, Summary]) -> None:
     scenario = setup.scenario
-    console = Console(highlight=False, width=None if Console().is_terminal else _PLAIN_WIDTH)
-    console.print(
+    screen = console(_PLAIN_WIDTH)
+    screen.print(
         f"{grouped(runs)} rollouts at {scenario.rate:g} requests a second; {_percent(scenario.base)} fail on stable, "
         f"{_percent(scenario.canary)} on the canary."
     )
-    console.print(f"Disturbance: {MEANINGS[scenario.disturbance]}.\n")
+    screen.print(f"Disturbance: {MEANINGS[scenario.disturbance]}.\n")
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("95 % intervals in brackets", header_style="dim")
     for rule in found:
         table.add_column(rule, justify="right")
     for name, cell in _rows(alike=scenario.base == scenario.canary).items():
         table.add_row(name, *(cell(summary) for summary in found.values()))
-    console.print(table)
+    screen.print(table)
     chosen = next(iter(found.values())).bets
-    console.print("\nBet: " + ", ".join(f"{bet} in {grouped(count)} rollouts" for bet, count in chosen.items()))
+    screen.print("\nBet: " + ", ".join(f"{bet} in {grouped(count)} rollouts" for bet, count in chosen.items()))
 
 
 def _rows(*, alike: bool) -> dict[str, Callable[[Summary], str]]:

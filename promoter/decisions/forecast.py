@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from promoter.decisions.closed_loop import ClosedLoop, Delays, Span
-from promoter.decisions.feasibility import need
+from promoter.decisions.feasibility import cannot_end, need
 from promoter.decisions.limit import least_requests
 from promoter.domain.calibration import Calibration
 from promoter.domain.duration import format_duration
@@ -45,6 +45,7 @@ def forecast(
         good=course(base),
         bad=tuple(course(ratio) for ratio in BAD_RATIOS),
         need=need(policy, phi=calibration.phi, base=base, rate=rate),
+        barred=cannot_end(policy, phi=calibration.phi, base=base, rate=rate),
     )
 
 

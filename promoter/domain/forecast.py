@@ -54,7 +54,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """rate: requests per second. base: the share of stable's that fail. good: a version like stable."""
+    """rate: requests per second. base: the share of stable's that fail. good: a version like stable.
+
+    barred: why no rollout can end in the time that the policy gives, None where it can.
+    """
 
     rate: float
     base: float
@@ -62,3 +65,4 @@ class Forecast:
     good: ExpectedCourse
     bad: tuple[ExpectedCourse, ...]
     need: Need
+    barred: str | None

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from promoter.cli import simulate as module
+from promoter.cli import options as module
 from promoter.cli.simulate import simulate
 
 POLICY = (
