@@ -113,8 +113,12 @@ class ContentHash:
 
     def file(self, path: str, size: int) -> ManifestFile:
         """The entry for the content so far."""
-        crc32c = base64.b64encode(self._crc32c.to_bytes(4, "big")).decode()
-        return ManifestFile(path, self._sha256.hexdigest(), size, crc32c)
+        return ManifestFile(path, self._sha256.hexdigest(), size, crc32c_text(self._crc32c))
+
+
+def crc32c_text(crc: int) -> str:
+    """Base64 of the four bytes, big end first, as the clouds' stores write it."""
+    return base64.b64encode(crc.to_bytes(4, "big")).decode()
 
 
 def manifest_of(directory: Path, found: Mapping[str, SeenFile]) -> Manifest:
@@ -137,7 +141,7 @@ def saved_model(directory: Path) -> Mapping[str, SeenFile]:
     except InvalidInput as error:
         raise InvalidInput(f"{directory} cannot be published: {error}") from error
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     if SAVED_MODEL_FILE not in found:
         raise InvalidInput(
             f"{directory} is no SavedModel: it holds no {SAVED_MODEL_FILE}. "
@@ -163,8 +167,9 @@ def chunks(path: Path, seen: SeenFile) -> Iterator[bytes]:
                 yield chunk
             check_unchanged(file, path, seen)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
-def _unreadable(error: OSError) -> InvalidInput:
+def unreadable(error: OSError) -> InvalidInput:
+    """What the system said against reading a file, in our words."""
     return InvalidInput(f"{error.filename} cannot be read: {error.strerror}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import urllib3
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
+from promoter.bounded_body import TooLarge, TooSlow, read_body
 from promoter.documents import promql
 from promoter.documents.one_line import one_line
 from promoter.documents.prometheus_answers import (
@@ -52,7 +52,6 @@ from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidSettings, MetricsUnavailable
 
 _LARGEST_ANSWER = 64 * 2**20
-_CHUNK = 2**16
 # Only connecting is tried again. A query that was slow once would be slow again, and the next pass asks anyway;
 # a Retry-After of an hour would be slept through, and the body of a refusal read to its end, however long.
 _RETRIES = Retry(
@@ -235,16 +234,12 @@ class _BoundedSession(requests.Session):
         """The body, under the limits of size and time."""
         if raw.headers.get("content-encoding", "identity") != "identity":
             raise MetricsUnavailable("it is compressed, which was not asked for")
-        deadline = time.monotonic() + self._seconds
-        body = bytearray()
-        # read1 returns what has arrived; read would wait for a whole chunk, however slowly it drips.
-        while chunk := raw.read1(_CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > _LARGEST_ANSWER:
-                raise MetricsUnavailable(f"it is larger than {_LARGEST_ANSWER >> 20} MiB")
-            if time.monotonic() > deadline:
-                raise requests.ReadTimeout
-        return bytes(body)
+        try:
+            return read_body(raw, largest=_LARGEST_ANSWER, seconds=self._seconds, decode=False)
+        except TooLarge as error:
+            raise MetricsUnavailable(f"it is larger than {_LARGEST_ANSWER >> 20} MiB") from error
+        except TooSlow as error:
+            raise requests.ReadTimeout from error
 
 
 def _check_status(response: requests.Response) -> None:

@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import promoter
+from promoter import leash
 from promoter.preflight.wire import Garbled, Message, receive, send
 from promoter.saved_model.tensors import Array
 
-_LEASH = Path(__file__).with_name("leash.py")
 _ROOT = Path(promoter.__file__).parent.parent
 _END = 5.0
 
@@ -52,7 +52,7 @@ class Child:
             [
                 sys.executable,
                 "-I",
-                str(_LEASH),
+                leash.__file__,
                 str(os.getpid()),
                 _text(limits),
                 *_python(module),

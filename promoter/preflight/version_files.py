@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
+from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, digest, parse_manifest
 from promoter.documents.manifest import write_manifest as checked_manifest
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import Digest
 from promoter.errors import InvalidDocument, InvalidInput
-from promoter.model_folder import SeenFile, check_unchanged, open_unchanged, regular_files
-
-_CHUNK = 2**20
+from promoter.model_folder import SeenFile, manifest_of, regular_files, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class VersionFiles:
         try:
             now = regular_files(self.folder)
         except OSError as error:
-            raise _unreadable(error) from error
+            raise unreadable(error) from error
         if now != self.seen:
             raise InvalidInput("its files changed while it was looked at")
 
@@ -62,16 +59,10 @@ def identified(folder: Path) -> VersionFiles:
     """
     try:
         seen = regular_files(folder)
-        found = Manifest(
-            tuple(
-                ManifestFile(path, _sha256(folder / path, file), file.size)
-                for path, file in seen.items()
-                if path != MANIFEST_FILE
-            )
-        )
+        found = manifest_of(folder, {path: file for path, file in seen.items() if path != MANIFEST_FILE})
         stated = _stated(folder) if MANIFEST_FILE in seen else None
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     try:
         checked_manifest(found)
     except InvalidDocument as error:
@@ -98,16 +89,3 @@ def _compare(stated: Manifest, found: Manifest) -> None:
         # A store's own checksum may stand beside these: it says nothing more.
         if (listed[path].sha256, listed[path].size) != (there[path].sha256, there[path].size):
             raise InvalidInput(f"{path} is not the file that the manifest says")
-
-
-def _sha256(path: Path, seen: SeenFile) -> str:
-    content = hashlib.sha256()
-    with open_unchanged(path, seen) as file:
-        while chunk := file.read(_CHUNK):
-            content.update(chunk)
-        check_unchanged(file, path, seen)
-    return content.hexdigest()
-
-
-def _unreadable(error: OSError) -> InvalidInput:
-    return InvalidInput(f"{error.filename} cannot be read: {error.strerror}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +10,11 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from promoter.bounded_body import TooLarge, TooSlow, read_body
 from promoter.errors import StoreUnavailable
 
 # A page of a listing has a thousand names of a kilobyte at most; files are read 8 MiB at a time.
 LARGEST_ANSWER = 32 * 2**20
-_CHUNK = 2**16
 _OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -62,16 +61,12 @@ def whole(raw: Any, place: str, seconds: float) -> urllib3.HTTPResponse:
 
 
 def _body(raw: Any, place: str, seconds: float) -> bytes:
-    deadline = time.monotonic() + seconds
-    body = bytearray()
-    # read1 returns what has arrived; read would wait for a whole chunk, however slowly it drips. It is decoded here, so
-    # that the limit is one of what comes out.
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise StoreUnavailable(f"the answer of the store {place} is larger than {LARGEST_ANSWER >> 20} MiB")
-        if time.monotonic() > deadline:
-            raise StoreUnavailable(f"the answer of the store {place} takes longer than {seconds:g} s")
+    try:
+        body = read_body(raw, largest=LARGEST_ANSWER, seconds=seconds, decode=True)
+    except TooLarge as error:
+        raise StoreUnavailable(f"the answer of the store {place} is larger than {LARGEST_ANSWER >> 20} MiB") from error
+    except TooSlow as error:
+        raise StoreUnavailable(f"the answer of the store {place} takes longer than {seconds:g} s") from error
     if raw.length_remaining:
         raise StoreUnavailable(f"the answer of the store {place} broke off")
-    return bytes(body)
+    return body

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from http import HTTPStatus
+from typing import Any, BinaryIO, Protocol
 
 from promoter.documents.manifest import ManifestFile
-from promoter.errors import StoreUnavailable
+from promoter.errors import InvalidInput, StoreUnavailable
 
 # Every store pages its listings, and none takes more names a page than this.
 PAGE = 1000
@@ -87,6 +89,52 @@ class Bucket(Protocol):
 
     def delete(self, found: str) -> None:
         """Take an object away; it may be gone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How a cloud's library tells that its server said no, and what that means.
+
+    errors: its exceptions. status: the HTTP status in one, None where it has none. there, gone: statuses for an object
+    that is there already, and for one that was replaced or removed. rights: what an identity needs, for people.
+    """
+
+    errors: tuple[type[Exception], ...]
+    status: Callable[[Any], int | None]
+    there: frozenset[int]
+    gone: frozenset[int]
+    rights: str
+
+    def unless_there(self, write: Callable[[], object]) -> bool:
+        """Whether `write` wrote; False where something of that name was there."""
+        try:
+            write()
+        except self.errors as error:
+            if self.status(error) not in self.there:
+                raise
+            return False
+        return True
+
+    @contextmanager
+    def unreplaced(self, found: StoredObject) -> Iterator[None]:
+        """Raises InvalidInput where what is done inside meets an object that is no longer the one that was found."""
+        try:
+            yield
+        except self.errors as error:
+            if self.status(error) not in self.gone:
+                raise
+            raise InvalidInput(f"{found.name} was replaced or removed while it was read") from error
+
+    def said(self, error: Exception) -> str:
+        """What a server's no means, as the end of a sentence about the store. Of its words only the status is kept."""
+        status = self.status(error)
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return f"refuses ({status:d}): grant this identity {self.rights}"
+        if status == HTTPStatus.NOT_FOUND:
+            return "does not exist (404): create the bucket, or correct `store` in policy.yaml"
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return "is asked too often (429)"
+        return "does not answer" if status is None else f"failed ({status:d})"
 
 
 def pages(bucket: Bucket, part: Part, most: int | None = None) -> Iterator[Page]:

@@ -17,7 +17,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from promoter.adapters.stores.bounded import BoundedAdapter
-from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject, check_length
+from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, Refusals, StoredObject, check_length
 from promoter.documents.manifest import ManifestFile
 from promoter.errors import InvalidInput, StoreUnavailable
 
@@ -76,7 +76,7 @@ class GsBucket:
         blob = self._bucket.blob(found.name, generation=int(found.identity))
         for start in range(0, found.size, _CHUNK):
             end = min(start + _CHUNK, found.size) - 1
-            with self._told(), _unreplaced(found):
+            with self._told(), _REFUSALS.unreplaced(found):
                 # A part of an object has no checksum to be checked against.
                 chunk = blob.download_as_bytes(start=start, end=end, checksum=None, raw_download=True, **self._asked)
             check_length(found, chunk, end - start + 1)
@@ -85,7 +85,7 @@ class GsBucket:
     def create(self, name: str, content: bytes) -> bool:
         blob = self._bucket.blob(name)
         with self._told():
-            return _unless_there(
+            return _REFUSALS.unless_there(
                 lambda: blob.upload_from_string(content, if_generation_match=0, checksum="crc32c", **self._asked)
             )
 
@@ -93,7 +93,7 @@ class GsBucket:
         blob = self._bucket.blob(name, chunk_size=_CHUNK)
         blob.crc32c = file.crc32c
         with self._told():
-            return _unless_there(
+            return _REFUSALS.unless_there(
                 lambda: blob.upload_from_file(
                     _Counted(content, progress), size=file.size, if_generation_match=0, checksum=None, **self._asked
                 )
@@ -122,7 +122,7 @@ class GsBucket:
         try:
             yield
         except (GoogleAPICallError, InvalidResponse, RetryError) as error:
-            raise StoreUnavailable(f"the store {place} {_said(_status(error))}") from error
+            raise StoreUnavailable(f"the store {place} {_REFUSALS.said(error)}") from error
         except GoogleAuthError as error:
             raise StoreUnavailable(
                 f"the store {place} cannot be asked: Google's libraries found no credentials that work. Run where "
@@ -170,26 +170,6 @@ def _as_object(blob: storage.Blob) -> StoredObject:
     return StoredObject(blob.name, blob.size, str(blob.generation), blob.crc32c, blob.updated)
 
 
-def _unless_there(write: Callable[[], object]) -> bool:
-    try:
-        write()
-    except (GoogleAPICallError, InvalidResponse) as error:
-        if _status(error) != HTTPStatus.PRECONDITION_FAILED:
-            raise
-        return False
-    return True
-
-
-@contextmanager
-def _unreplaced(found: StoredObject) -> Iterator[None]:
-    try:
-        yield
-    except (GoogleAPICallError, InvalidResponse) as error:
-        if _status(error) != HTTPStatus.NOT_FOUND:
-            raise
-        raise InvalidInput(f"{found.name} was replaced or removed while it was read") from error
-
-
 def _status(error: GoogleAPICallError | InvalidResponse | RetryError) -> int | None:
     if isinstance(error, RetryError):
         cause = error.cause
@@ -199,14 +179,10 @@ def _status(error: GoogleAPICallError | InvalidResponse | RetryError) -> int | N
     return None if error.code is None else int(error.code)
 
 
-def _said(status: int | None) -> str:
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return (
-            f"refuses ({status:d}): grant this identity roles/storage.objectViewer on the bucket, and to publish "
-            "roles/storage.objectUser"
-        )
-    if status == HTTPStatus.NOT_FOUND:
-        return "does not exist (404): create the bucket, or correct `store` in policy.yaml"
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return "is asked too often (429)"
-    return "does not answer" if status is None else f"failed ({status:d})"
+_REFUSALS = Refusals(
+    errors=(GoogleAPICallError, InvalidResponse),
+    status=_status,
+    there=frozenset({HTTPStatus.PRECONDITION_FAILED}),
+    gone=frozenset({HTTPStatus.NOT_FOUND}),
+    rights="roles/storage.objectViewer on the bucket, and to publish roles/storage.objectUser",
+)

@@ -24,9 +24,10 @@ from botocore.exceptions import (
 )
 
 from promoter.adapters.stores.bounded import whole
-from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, StoredObject, check_length
+from promoter.adapters.stores.bucket import PAGE, Checksums, Page, Part, Refusals, StoredObject, check_length
 from promoter.documents.manifest import ManifestFile
 from promoter.errors import InvalidInput, StoreUnavailable
+from promoter.model_folder import crc32c_text
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -36,9 +37,6 @@ _CHUNK = 8 * 2**20
 # S3 takes 10 000 parts of 5 MiB or more, and up to this much at once.
 _AT_ONCE = 64 * 2**20
 _MOST_PARTS = 10_000
-_REPLACED = (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED)
-# 409 is the answer to two who write the same name in the same moment.
-_THERE = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT)
 
 
 class S3Bucket:
@@ -83,20 +81,18 @@ class S3Bucket:
         return Page(objects, folders, found.get("NextContinuationToken"))
 
     def checksums(self, found: StoredObject) -> Checksums:
-        with self._told(), _unreplaced(found):
+        with self._told(), _REFUSALS.unreplaced(found):
             head = self._client.head_object(
                 Bucket=self._name, Key=found.name, IfMatch=found.identity, ChecksumMode="ENABLED"
             )
-        sha256 = head.get("ChecksumSHA256")
-        # A checksum of checksums, of an upload in parts, says nothing of the content. It has a dash.
-        whole = sha256 is not None and "-" not in sha256
+        sha256 = _of_the_whole(head.get("ChecksumSHA256"))
         return Checksums(
-            crc32c=_whole(head.get("ChecksumCRC32C")),
-            sha256=base64.b64decode(sha256).hex() if sha256 is not None and whole else None,
+            crc32c=_of_the_whole(head.get("ChecksumCRC32C")),
+            sha256=None if sha256 is None else base64.b64decode(sha256).hex(),
         )
 
     def chunks(self, found: StoredObject) -> Iterator[bytes]:
-        with self._told(), _unreplaced(found):
+        with self._told(), _REFUSALS.unreplaced(found):
             for start in range(0, found.size, _CHUNK):
                 end = min(start + _CHUNK, found.size) - 1
                 answer = self._client.get_object(
@@ -107,7 +103,7 @@ class S3Bucket:
                 yield chunk
 
     def create(self, name: str, content: bytes) -> bool:
-        return self._put(name, content, crc32c(content))
+        return self._put(name, content, _crc32c(content))
 
     def upload(self, name: str, content: BinaryIO, file: ManifestFile, progress: Callable[[int], None]) -> bool:
         checksum = file.crc32c
@@ -125,7 +121,7 @@ class S3Bucket:
 
     def _put(self, name: str, content: bytes, checksum: str) -> bool:
         with self._told():
-            return _unless_there(
+            return _REFUSALS.unless_there(
                 lambda: self._client.put_object(
                     Bucket=self._name,
                     Key=name,
@@ -150,11 +146,11 @@ class S3Bucket:
             try:
                 parts: list[Any] = []
                 while chunk := content.read(part_size):
-                    ours: dict[str, Any] = {"PartNumber": len(parts) + 1, "ChecksumCRC32C": crc32c(chunk)}
+                    ours: dict[str, Any] = {"PartNumber": len(parts) + 1, "ChecksumCRC32C": _crc32c(chunk)}
                     sent = self._client.upload_part(**where, **ours, Body=chunk, ChecksumAlgorithm="CRC32C")
                     parts.append({**ours, "ETag": sent["ETag"]})
                     progress(len(chunk))
-                return _unless_there(
+                return _REFUSALS.unless_there(
                     lambda: self._client.complete_multipart_upload(
                         **where,
                         MultipartUpload={"Parts": parts},
@@ -182,7 +178,7 @@ class S3Bucket:
         try:
             yield
         except ClientError as error:
-            raise StoreUnavailable(f"the store {place} {_said(_status(error))}") from error
+            raise StoreUnavailable(f"the store {place} {_REFUSALS.said(error)}") from error
         except ParamValidationError as error:
             raise InvalidInput(f"{place} is not the address of a bucket: correct `store` in policy.yaml") from error
         except (NoCredentialsError, PartialCredentialsError) as error:
@@ -194,47 +190,26 @@ class S3Bucket:
             raise StoreUnavailable(f"the store {place} does not answer: {type(error).__name__}") from error
 
 
-def crc32c(content: bytes) -> str:
-    """Base64 of the four bytes, as S3 writes it."""
-    return base64.b64encode(google_crc32c.value(content).to_bytes(4, "big")).decode()
+def _crc32c(content: bytes) -> str:
+    return crc32c_text(google_crc32c.value(content))
 
 
-def _whole(checksum: str | None) -> str | None:
+def _of_the_whole(checksum: str | None) -> str | None:
+    """None for a checksum of checksums, of an upload in parts: it says nothing of the content. It has a dash."""
     return None if checksum is None or "-" in checksum else checksum
-
-
-def _unless_there(write: Callable[[], object]) -> bool:
-    try:
-        write()
-    except ClientError as error:
-        if _status(error) not in _THERE:
-            raise
-        return False
-    return True
-
-
-@contextmanager
-def _unreplaced(found: StoredObject) -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if _status(error) not in _REPLACED:
-            raise
-        raise InvalidInput(f"{found.name} was replaced or removed while it was read") from error
 
 
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _said(status: int) -> str:
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return (
-            f"refuses ({status:d}): grant this identity s3:ListBucket on the bucket and s3:GetObject on its objects, "
-            "and to publish s3:PutObject and s3:DeleteObject"
-        )
-    if status == HTTPStatus.NOT_FOUND:
-        return "does not exist (404): create the bucket, or correct `store` in policy.yaml"
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return "is asked too often (429)"
-    return f"failed ({status:d})"
+_REFUSALS = Refusals(
+    errors=(ClientError,),
+    status=_status,
+    # 409 is the answer to two who write the same name in the same moment.
+    there=frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}),
+    gone=frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED}),
+    rights=(
+        "s3:ListBucket on the bucket and s3:GetObject on its objects, and to publish s3:PutObject and s3:DeleteObject"
+    ),
+)

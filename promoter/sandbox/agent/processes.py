@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from promoter.sandbox.agent import leash
+from promoter import leash
 from promoter.sandbox.agent.files import write_atomically
 from promoter.sandbox.processes import start_ticks
 
@@ -34,7 +34,7 @@ class ProcessTable:
         self, name: str, command: Sequence[str], environment: Mapping[str, str], output: Path
     ) -> subprocess.Popen[bytes]:
         """Start `command`; its output is appended to `output`. Raises OSError."""
-        leashed = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
+        leashed = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), "null", *command]
         with output.open("ab") as log_file:
             process = subprocess.Popen(
                 leashed,
