@@ -82,7 +82,7 @@ def _as_data(commit: Commit, explanations: list[Explanation]) -> dict[str, Any]:
     return {
         "commit": commit.revision,
         "time": commit.at.isoformat(),
-        "subject": _subject(commit),
+        "subject": commit.subject,
         "decisions": [
             {
                 "environment": entry.served.environment,
@@ -117,7 +117,7 @@ def _release(account: Account) -> Iterator[tuple[str, Any]]:
 
 def _print(commit: Commit, explanations: list[Explanation]) -> None:
     console = Console(highlight=False)
-    console.print(Text(_subject(commit), "bold"))
+    console.print(Text(commit.subject, "bold"))
     console.print(Text(f"{commit.revision[:12]}, {commit.at:%Y-%m-%d %H:%M:%S} UTC, by {commit.author}", "dim"))
     for entry in explanations:
         console.print()
@@ -200,7 +200,3 @@ def _shown(name: str, figure: str | float | None) -> str:
             return grouped(figure)
         case float():
             return f"{figure * _UNITS.get(name, 1):.6g}"
-
-
-def _subject(commit: Commit) -> str:
-    return commit.message.splitlines()[0] if commit.message else ""

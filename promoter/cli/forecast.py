@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from promoter.cli.options import calibration_data, console, needs_matplotlib, write_picture
-from promoter.cli.wiring import known_head, ports, tells_errors, told
+from promoter.cli.wiring import known_head, observer, ports, tells_errors, told
 from promoter.control.live_forecast import live_forecast
-from promoter.control.observe import Observer
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second, percent
 from promoter.domain.forecast import Ending, ExpectedCourse, Forecast
@@ -54,7 +53,7 @@ def forecast(*, model: str, environment: str, svg: Path | None, as_json: bool) -
     served = ServedModel.from_folder(f"{ENVIRONMENTS}/{environment}/{model}")
     head = known_head(real.repository)
     _check_there(real.repository, head, served)
-    seen = Observer(real, given.traits, given.listing_interval).read(served, head)
+    seen = observer(given, real).read(served, head)
     expected = live_forecast(real, seen, datetime.now(UTC).replace(microsecond=0))
     if svg is not None:
         from promoter.pictures.forecast import picture  # noqa: PLC0415 - half a second, for those who want one

@@ -59,7 +59,7 @@ def _as_data(commit: Commit, record: DecisionRecord | None) -> dict[str, object]
         "promoter": commit.ours,
         "model": str(record.served) if record else None,
         "action": record.action if record else None,
-        "subject": _subject(commit),
+        "subject": commit.subject,
     }
 
 
@@ -69,10 +69,6 @@ def _as_table(rows: list[tuple[Commit, DecisionRecord | None]]) -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("what is true since")
     for commit, _ in rows:
-        cells = (commit.revision[:8], f"{commit.at:%m-%d %H:%M:%S}", commit.author, _subject(commit))
+        cells = (commit.revision[:8], f"{commit.at:%m-%d %H:%M:%S}", commit.author, commit.subject)
         table.add_row(*map(Text, cells))
     return table
-
-
-def _subject(commit: Commit) -> str:
-    return commit.message.splitlines()[0] if commit.message else ""

@@ -57,9 +57,24 @@ def repository(remote: GitRemote | None = None) -> GitRepository:
     )
 
 
+def _gs_bucket(name: str) -> Bucket:
+    from promoter.adapters.stores.gs import GsBucket  # noqa: PLC0415 - a third of a second that few commands need
+
+    return GsBucket(name)
+
+
+def _s3_bucket(name: str) -> Bucket:
+    from promoter.adapters.stores.s3 import S3Bucket  # noqa: PLC0415 - as above
+
+    return S3Bucket(name)
+
+
+_BUCKETS: dict[str, Callable[[str], Bucket]] = {"gs": _gs_bucket, "s3": _s3_bucket}
+
+
 def stores() -> dict[str, FileStore | BucketStore]:
     """A store for each scheme. A cloud's library is loaded when the first of its buckets is asked."""
-    return {"file": FileStore(), "gs": BucketStore(_gs_bucket), "s3": BucketStore(_s3_bucket)}
+    return {"file": FileStore(), **{scheme: BucketStore(opened) for scheme, opened in _BUCKETS.items()}}
 
 
 def store_at(address: str) -> FileStore | BucketStore:
@@ -74,23 +89,10 @@ def store_at(address: str) -> FileStore | BucketStore:
 def publish(directory: Path, address: str, version: ModelVersion | None, progress: Progress) -> StoredVersion:
     """Put the SavedModel in `directory` into the store at `address`, whichever kind of store it is."""
     place = StoreAddress.from_text(address)
-    if place.scheme == "gs":
-        return publish_to_bucket(_gs_bucket(place.host), directory, address, version, progress)
-    if place.scheme == "s3":
-        return publish_to_bucket(_s3_bucket(place.host), directory, address, version, progress)
+    opened = _BUCKETS.get(place.scheme)
+    if opened is not None:
+        return publish_to_bucket(opened(place.host), directory, address, version, progress)
     return publish_to_folder(directory, address, version, progress)
-
-
-def _gs_bucket(name: str) -> Bucket:
-    from promoter.adapters.stores.gs import GsBucket  # noqa: PLC0415 - a third of a second that few commands need
-
-    return GsBucket(name)
-
-
-def _s3_bucket(name: str) -> Bucket:
-    from promoter.adapters.stores.s3 import S3Bucket  # noqa: PLC0415 - as above
-
-    return S3Bucket(name)
 
 
 def ports(given: Settings) -> Ports:
@@ -103,16 +105,21 @@ def ports(given: Settings) -> Ports:
     )
 
 
+def observer(given: Settings, real: Ports) -> Observer:
+    """Whoever looks at models through these ports."""
+    return Observer(real, given.traits, given.listing_interval)
+
+
 def reconciler(given: Settings) -> Reconciler:
     """A reconciler over the real world."""
     real = ports(given)
-    return Reconciler(real, Observer(real, given.traits, given.listing_interval))
+    return Reconciler(real, observer(given, real))
 
 
 def explainer(given: Settings) -> tuple[Repository, Explainer]:
     """The environment repository, and whoever explains the commits in it."""
     real = ports(given)
-    return real.repository, Explainer(real.repository, Observer(real, given.traits, given.listing_interval))
+    return real.repository, Explainer(real.repository, observer(given, real))
 
 
 def known_head(git: Repository) -> Revision:

@@ -52,6 +52,11 @@ class Commit:
     ours: bool
     parent: Revision | None
 
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return self.message.splitlines()[0] if self.message else ""
+
 
 @dataclass(frozen=True, slots=True)
 class MisnamedFolder:
