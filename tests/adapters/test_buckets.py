@@ -258,6 +258,13 @@ def test_a_sweep_that_fails_leaves_its_models_out(bucket, server, many):
     assert impatient(bucket).sweep(many).marks == {}
 
 
+def test_a_bucket_that_cannot_be_one_leaves_its_models_out_and_stops_nobody_else(bucket, many):
+    # The clouds' own libraries refuse the name, each in its way.
+    scheme = bucket.address.partition("://")[0]
+    wrong = {f"{scheme}://No_Bucket!/team/m{number}": ByManifest() for number in range(30)}
+    assert set(bucket.store().sweep(wrong | many).marks) == set(many)
+
+
 def test_uploads_that_become_versions_by_silence_are_not_told_by_a_sweep(bucket, many):
     quiet = dict.fromkeys(many, ByQuiet(timedelta(minutes=1)))
     assert bucket.store().sweep(quiet) == Sweep({}, 0)

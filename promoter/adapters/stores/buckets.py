@@ -27,7 +27,7 @@ from promoter.domain.version import (
     Sweep,
     Wanted,
 )
-from promoter.errors import InvalidInput, InvalidName, StoreUnavailable
+from promoter.errors import InvalidInput, InvalidName, PromoterError
 
 _MOST_NAMES = 100_000
 _MOST_FILES = 10_000
@@ -120,7 +120,8 @@ class BucketStore:
                     model, _, path = item.name[len(prefix) :].partition("/")
                     if model in notes:
                         notes[model].add(path, item.identity)
-        except StoreUnavailable:
+        except PromoterError:
+            # Each of the models is asked by itself then, and says what is wrong with its own store.
             return {}, calls
         if page.following is not None:
             self._too_large[host, parent] = 2 * len(models)
