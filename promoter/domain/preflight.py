@@ -72,11 +72,6 @@ class Preflight:
         """Whether no check failed."""
         return all(check.outcome is not Outcome.FAIL for check in self.checks)
 
-    @property
-    def first_failure(self) -> Check | None:
-        """The check that failed first, None where all is well."""
-        return next((check for check in self.checks if check.outcome is Outcome.FAIL), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
