@@ -79,7 +79,7 @@ def passes() -> list[Figure]:
         root = Path(folder)
         url = _remote(root)
         git = GitRepository(GitSettings(url, "main", root / "clone.git", "promoter", "promoter@localhost"))
-        ports = Ports(git, AllowedStores([f"file://{root}"], {"file": FileStore()}), _Silent(), _Silent())
+        ports = Ports(git, AllowedStores([f"file://{root}"], {"file": FileStore()}), _Silent(), _Silent(), None)
         reconciler = Reconciler(ports, Observer(ports, ClusterTraits(), timedelta(hours=1)))
         noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
         began = time.process_time()

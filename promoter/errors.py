@@ -9,7 +9,8 @@ PromoterError
 │   ├── RepositoryUnavailable
 │   ├── StoreUnavailable
 │   ├── MetricsUnavailable
-│   └── ClusterUnavailable
+│   ├── ClusterUnavailable
+│   └── PreflightUnavailable
 ├── HeadMoved               somebody pushed first; the pass is computed again
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
@@ -68,6 +69,10 @@ class MetricsUnavailable(Unavailable):
 
 class ClusterUnavailable(Unavailable):
     """Argo CD did not answer."""
+
+
+class PreflightUnavailable(Unavailable):
+    """A preflight came to no result."""
 
 
 class HeadMoved(PromoterError):

@@ -1,4 +1,4 @@
-"""What control asks of the outside: four protocols, one for each world."""
+"""What control asks of the outside: five protocols, one for each world."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from promoter.domain.application import Application
 from promoter.domain.completeness import Completeness
 from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
+from promoter.domain.preflight import Preflight, PreflightRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
@@ -108,3 +109,17 @@ class Cluster(Protocol):
 
         Raises ClusterUnavailable.
         """
+
+
+class Preflights(Protocol):
+    """Where versions are verified before they serve, by a program that has TensorFlow."""
+
+    def ask(self, wanted: PreflightRequest) -> Preflight | str:
+        """The result, or a sentence on what it waits for, which stays the same while it waits. Starts it where needed.
+
+        Never waits itself; called again in the next pass. Raises PreflightUnavailable where no result can be had, and
+        tries again by itself later. A result is about exactly the digests that were asked for.
+        """
+
+    def settle(self) -> bool:
+        """Wait for those that would end with this process; True where any began since the last call."""

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from promoter.domain.duration import format_duration, parse_duration
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.observation import ClusterTraits
+from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
@@ -41,7 +42,7 @@ class GitRemote:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the promoter is told from outside."""
+    """Everything the promoter is told from outside. preflight: where, None for none at all."""
 
     git: GitRemote
     argocd_url: str
@@ -49,6 +50,7 @@ class Settings:
     prometheus_url: str
     proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
+    preflight: PreflightPlace | None
     pass_interval: timedelta
     listing_interval: timedelta
     traits: ClusterTraits
@@ -67,6 +69,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
     """Settings from PROMOTER_* variables. Raises InvalidSettings with every fault at once."""
     read = _Reader(environment)
     defaults = ClusterTraits()
+    preflight = read.choice("PREFLIGHT", (*PreflightPlace, "off"))
     traits = ClusterTraits(
         scrape_interval=read.duration("SCRAPE_INTERVAL", defaults.scrape_interval),
         reaction_time=read.duration("REACTION_TIME", defaults.reaction_time),
@@ -80,6 +83,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         prometheus_url=read.url("PROMETHEUS_URL"),
         proxy_metrics=ProxyMetrics(read.choice("PROXY_METRICS", tuple(ProxyMetrics))),
         stores=read.words("STORES", ""),
+        preflight=None if preflight == "off" else PreflightPlace(preflight),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
         traits=traits,

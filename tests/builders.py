@@ -9,6 +9,7 @@ from promoter.domain.evidence import ArmCounts, IntervalCounts
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation
 from promoter.domain.policy import CandidateSource, RolloutPolicy
+from promoter.domain.preflight import Waived
 from promoter.domain.release import Canary, Release, Stable
 from promoter.domain.repository import Change, Lineage
 from promoter.domain.version import Digest, Listing, ModelVersion, StoredVersion
@@ -91,6 +92,7 @@ def observation(**changes):
                 "weight_since": change().at,
                 "traits": ClusterTraits(),
                 "listing": Listing((stored(42),)),
+                "preflight": Waived(),
                 "application": application([deployment(42, ready=2)], {42: 100}),
                 "lineage": Lineage(contains=True, unchanged=True),
                 "newest_sample": NOON,

@@ -216,6 +216,7 @@ class World:
         self.store = FakeStore(list(versions))
         self.cluster = FakeCluster(self)
         self.metrics = FakeMetrics(self)
+        self.preflights = None
         text = "release: {}\n"
         if stable:
             text = f"release:\n  stable:\n    version: {stable}\n    digest: {digest(stable)}\n"
@@ -231,7 +232,7 @@ class World:
 
     def restart(self):
         """A new promoter process: nothing is carried over but what is in the ports."""
-        self.ports = Ports(self.repository, self.store, self.metrics, self.cluster)
+        self.ports = Ports(self.repository, self.store, self.metrics, self.cluster, self.preflights)
         observer = Observer(self.ports, self.traits, timedelta(seconds=5))
         self.reconciler = Reconciler(self.ports, observer)
         self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now)
@@ -277,6 +278,24 @@ class World:
         return sum(
             count for (_, ours, status), count in self.metrics.requests.items() if ours == number and status != "OK"
         )
+
+
+@dataclass
+class FakePreflights:
+    """Preflights that end when they are told to: `results` by the candidate's number, a Preflight or an error."""
+
+    results: dict = field(default_factory=dict)
+    asked: list = field(default_factory=list)
+
+    def ask(self, wanted):
+        self.asked.append(wanted)
+        found = self.results.get(int(wanted.candidate.rsplit("/", 1)[1]), "it runs since noon")
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def settle(self):
+        return False
 
 
 class FakeCluster:

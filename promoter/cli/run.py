@@ -11,7 +11,7 @@ import click
 
 from promoter.cli.wiring import reconciler, repository, tells_errors, told
 from promoter.control.loop import Loop
-from promoter.control.reconcile import Survey
+from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
 
@@ -29,21 +29,30 @@ def run() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    Loop(reconciler(given), given.pass_interval).run(stop)
+    Loop(reconciler(given, starts_preflights=True), given.pass_interval).run(stop)
 
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show the commit that this pass would make, and make none.")
 @tells_errors
 def once(*, dry_run: bool) -> None:
-    """One pass: observe, decide, act.
+    """One pass: observe, decide, act. Where it begins a preflight, it waits for the result and makes one more.
 
     Exit status 0 if the pass ended, whatever it decided; 1 if a peer that it cannot do without did not answer,
     if the push failed, or if a model's files do not parse.
     """
     given = told()
     set_up(given.log_format)
-    passes = reconciler(given)
+    passes = reconciler(given, starts_preflights=True)
+    survey = _pass(passes, dry_run=dry_run)
+    # They end with this process, and what they find is what it was started for.
+    while passes.settle():
+        survey = _pass(passes, dry_run=dry_run)
+    if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
+        sys.exit(1)
+
+
+def _pass(passes: Reconciler, *, dry_run: bool) -> Survey:
     survey = passes.survey(datetime.now(UTC).replace(microsecond=0))
     for verdict in survey.verdicts:
         click.echo(f"{verdict.served}: {verdict.action.reason}")
@@ -55,8 +64,7 @@ def once(*, dry_run: bool) -> None:
     else:
         revision = passes.act(survey)
         click.echo(f"pushed {revision}" if revision else "nothing to push")
-    if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
-        sys.exit(1)
+    return survey
 
 
 def _show(survey: Survey) -> None:

@@ -13,6 +13,7 @@ import click
 
 from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.git import GitRepository, GitSettings
+from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.publishing import Progress
 from promoter.adapters.publishing import publish as publish_to_folder
@@ -21,12 +22,14 @@ from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
+from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
+from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
-from promoter.ports import Repository
+from promoter.ports import Preflights, Repository
 from promoter.settings import GitRemote, Settings, git_remote, settings
 
 _Arguments = ParamSpec("_Arguments")
@@ -95,13 +98,21 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     return publish_to_folder(directory, address, version, progress)
 
 
-def ports(given: Settings) -> Ports:
-    """The real world."""
+def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
+    """The real world. starts_preflights: versions that need one are verified; else they wait."""
+    allowed = AllowedStores(given.stores, stores())
+    preflights: Preflights | None = None
+    if given.preflight is not None:
+        chosen = ChosenPreflights(
+            {PreflightPlace.PROCESS: ProcessPreflights}, given.preflight, check_address=allowed.check
+        )
+        preflights = chosen if starts_preflights else UnaskedPreflights()
     return Ports(
         repository(given.git),
-        AllowedStores(given.stores, stores()),
+        allowed,
         PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
         ArgoCluster(given.argocd_url, given.argocd_token_file),
+        preflights,
     )
 
 
@@ -110,9 +121,9 @@ def observer(given: Settings, real: Ports) -> Observer:
     return Observer(real, given.traits, given.listing_interval)
 
 
-def reconciler(given: Settings) -> Reconciler:
-    """A reconciler over the real world."""
-    real = ports(given)
+def reconciler(given: Settings, *, starts_preflights: bool) -> Reconciler:
+    """A reconciler over the real world, as `ports` makes it."""
+    real = ports(given, starts_preflights=starts_preflights)
     return Reconciler(real, observer(given, real))
 
 

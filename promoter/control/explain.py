@@ -158,7 +158,7 @@ def _conclusion(outcome: Outcome, found: Hindsight, compared: Mapping[str, Compa
             reason = found.action.reason.removesuffix(".")
             return f"The decision would be another one: {ACTION_NAMES[type(found.action)]}: {reason}."
         case Outcome.UNRECORDED:
-            return f"It cannot be recomputed: {found.silence}, and that is recorded nowhere."
+            return f"It cannot be recomputed: {found.silence}."
         case Outcome.FORGOTTEN:
             return f"It cannot be recomputed: {found.gap}."
 

@@ -18,11 +18,12 @@ from promoter.domain.calibration import Calibration
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
+from promoter.domain.preflight import Pending, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
-from promoter.ports import Cluster, Metrics, ModelStore, Repository
+from promoter.ports import Cluster, Metrics, ModelStore, Preflights, Repository
 
 CHART = "charts/model-serving"
 
@@ -31,12 +32,13 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The four worlds."""
+    """The worlds outside. preflights: None where the settings ask for none."""
 
     repository: Repository
     store: ModelStore
     metrics: Metrics
     cluster: Cluster
+    preflights: Preflights | None
 
 
 class Observer:
@@ -67,9 +69,10 @@ class Observer:
         withheld = self._withheld(served, release, changed)
         environment = policy.candidates.upstream
         listing = self._upstream(served, head, environment) if environment else None
+        store = self._store(served, head, policy)
         since = self._weight_since(served, release, changed)
         return Observation(
-            served, head, release, policy, changed, since, self._traits, withheld=withheld, listing=listing
+            served, head, release, policy, changed, since, self._traits, withheld=withheld, listing=listing, store=store
         )
 
     def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
@@ -86,8 +89,10 @@ class Observer:
         seen = self._with_pinned(seen, now)
         if seen.release.canary is None:
             seen = self._with_listing(seen, now)
-            if seen.listing is None or candidate(seen.release, seen.listing, seen.withheld) is None:
+            offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+            if offered is None:
                 return seen
+            seen = replace(seen, preflight=self._preflight(seen, offered))
             if seen.release.stable is None:
                 return seen
         seen = self._with_application(seen)
@@ -165,6 +170,41 @@ class Observer:
             )
         stable = parse_release(content, upstream.release_path).stable
         return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
+
+    def _store(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> str | None:
+        """The store in which the versions lie, at the end of all upstreams; None where a policy on the way does not tell."""
+        passed = {served.environment}
+        while (upstream := policy.candidates.upstream) is not None:
+            if upstream in passed:
+                return None
+            passed.add(upstream)
+            try:
+                policy = self._policy(replace(served, environment=upstream), head)
+            except InvalidInput:
+                return None
+        return policy.candidates.store
+
+    def _preflight(self, seen: Observation, offered: StoredVersion) -> PreflightState:
+        """Where the preflight of `offered` stands; one that is not begun yet is begun, unless nothing may start."""
+        if self._ports.preflights is None:
+            return Waived()
+        if seen.policy.paused:
+            return Pending("policy.yaml says paused")
+        if seen.store is None:
+            return Pending("no policy.yaml upstream tells in which store the versions lie", alarm=True)
+        stable = seen.release.stable
+        wanted = PreflightRequest(
+            candidate=f"{seen.store}/{offered.version}",
+            digest=offered.digest,
+            stable=f"{seen.store}/{stable.version}" if stable else None,
+            stable_digest=stable.digest if stable else None,
+            policy=seen.policy.preflight,
+        )
+        try:
+            found = self._ports.preflights.ask(wanted)
+        except PromoterError as error:
+            return Pending(str(error), alarm=True)
+        return Pending(found) if isinstance(found, str) else found
 
     def _with_listing(self, seen: Observation, now: datetime) -> Observation:
         address = seen.policy.candidates.store

@@ -83,6 +83,11 @@ class Reconciler:
         commit = draft(repository, due, head, now)
         return Survey(head, now, verdicts, inventory.misnamed, commit, stale)
 
+    def settle(self) -> bool:
+        """Wait for the preflights that this process runs; True where any began, so that another pass is due."""
+        preflights = self._ports.preflights
+        return preflights is not None and preflights.settle()
+
     def act(self, survey: Survey) -> Revision | None:
         """Push the commit of `survey` and make Argo CD look; None where there was nothing to push.
 

@@ -14,9 +14,10 @@ from enum import StrEnum
 from promoter.decisions.fair_weather import OURS, all_well
 from promoter.decisions.rollout import decide
 from promoter.decisions.transition import released
-from promoter.domain.action import ACTION_NAMES, Action, Withdraw
+from promoter.domain.action import ACTION_NAMES, Action, Reject, Withdraw
 from promoter.domain.application import Deployment, Health, Pod
 from promoter.domain.observation import Observation
+from promoter.domain.preflight import Waived
 from promoter.domain.release import Release
 from promoter.domain.version import Listing, StoredVersion
 
@@ -24,8 +25,9 @@ from promoter.domain.version import Listing, StoredVersion
 class Silence(StrEnum):
     """A decision that followed from what somebody said, or did not say, at that moment, as a clause for people."""
 
-    ARGO_CD = "it rests on what Argo CD said of the canary's pods at that moment"
-    PROMETHEUS = "it rests on nobody having seen the canary's pods at that moment"
+    ARGO_CD = "it rests on what Argo CD said of the canary's pods at that moment, and that is recorded nowhere"
+    PROMETHEUS = "it rests on nobody having seen the canary's pods at that moment, and that is recorded nowhere"
+    PREFLIGHT = "it rests on the version's preflight; `promoter verify` finds again what stands in the commit"
 
 
 class Gap(StrEnum):
@@ -61,6 +63,8 @@ def look_back(seen: Observation, now: datetime, kind: str, after: Release) -> Hi
     """
     fair = in_fair_weather(seen, after)
     action = decide(fair, now)
+    if kind == ACTION_NAMES[Reject]:
+        return Hindsight(action, same=False, silence=Silence.PREFLIGHT)
     if _is_recorded(seen, action, now, kind, after):
         return Hindsight(action, same=True, gap=_gap(seen))
     if kind == ACTION_NAMES[Withdraw]:
@@ -71,7 +75,7 @@ def look_back(seen: Observation, now: datetime, kind: str, after: Release) -> Hi
 
 
 def in_fair_weather(seen: Observation, after: Release) -> Observation:
-    """The same with Argo CD in order, and the version on offer that the commit took up.
+    """The same with Argo CD in order, and the version on offer that the commit took up, which needed no preflight.
 
     How many pods of stable were Ready when a rollout began stands in the commit, as the floor under them.
     """
@@ -82,10 +86,11 @@ def in_fair_weather(seen: Observation, after: Release) -> Observation:
     listing = seen.listing
     if listing is None:
         listing = Listing((StoredVersion(taken.version, taken.digest),) if taken else ())
+    seen = replace(seen, listing=listing, preflight=Waived())
     if before.stable is None or after.stable is None:
-        return replace(seen, listing=listing)
+        return seen
     served = replace(before, stable=replace(before.stable, replicas=after.stable.replicas))
-    return replace(seen, listing=listing, application=all_well(served, seen.head), lineage=OURS)
+    return replace(seen, application=all_well(served, seen.head), lineage=OURS)
 
 
 def _unanswered(seen: Observation) -> Observation:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.release import Canary, Rejection, Release, Stable
+from promoter.domain.version import ModelVersion
 
 
 def released(release: Release, action: Action, now: datetime) -> Release:
@@ -21,6 +22,8 @@ def released(release: Release, action: Action, now: datetime) -> Release:
         case Promote():
             later = tuple(entry for entry in release.rejected if entry.version > action.version)
             return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later)
+        case Reject():
+            return _rejecting(release, action.version, action.reason)
         case Revert():
             return _reverted(release, action)
         case Withdraw():
@@ -45,14 +48,16 @@ def _reverted(release: Release, action: Revert) -> Release:
     """Weight 0 and rejected first; the pods go in a commit of their own, once the route is live."""
     canary = _canary(release)
     if canary.weight > 0 or release.rejection(action.version) is None:
-        rejected = release.rejected
-        if release.rejection(action.version) is None:
-            rejected = tuple(
-                sorted((*rejected, Rejection(action.version, action.reason)), key=lambda entry: entry.version)
-            )
-        return replace(release, canary=replace(canary, weight=0), rejected=rejected)
+        return _rejecting(replace(release, canary=replace(canary, weight=0)), action.version, action.reason)
     stable = replace(release.stable, replicas=None) if release.stable else None
     return Release(stable=stable, canary=None, rejected=release.rejected)
+
+
+def _rejecting(release: Release, version: ModelVersion, reason: str) -> Release:
+    if release.rejection(version) is not None:
+        return release
+    rejected = sorted((*release.rejected, Rejection(version, reason)), key=lambda entry: entry.version)
+    return replace(release, rejected=tuple(rejected))
 
 
 def _canary(release: Release) -> Canary:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from promoter.documents.evidence_text import RecordedEvidence, evidence_json, evidence_sentence, parse_evidence
 from promoter.documents.one_line import one_line
-from promoter.domain.action import ACTION_NAMES, Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.documents.preflight_text import (
+    RecordedPreflight,
+    parse_preflight_trailer,
+    preflight_sentence,
+    preflight_trailer,
+)
+from promoter.domain.action import ACTION_NAMES, Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
@@ -26,6 +32,7 @@ _NO_BREAK_SPACE = "\u00a0"
 _MODEL = "Promoter-Model"
 _ACTION = "Promoter-Action"
 _EVIDENCE = "Promoter-Evidence"
+_PREFLIGHT = "Promoter-Preflight"
 _PARENT = "Promoter-Parent-Decision"
 
 _TRAILER = re.compile(r"([A-Za-z0-9-]+): *(.*)", re.ASCII)
@@ -51,7 +58,7 @@ class Decision:
 class DecisionRecord:
     """What the trailers of a commit say of one model.
 
-    action: start-canary, set-weight, promote, revert or withdraw. evidence, parent: None where the
+    action: start-canary, set-weight, promote, reject, revert or withdraw. evidence, preflight, parent: None where the
     commit does not have them or they cannot be read; parent is the first 12 hex digits.
     """
 
@@ -59,6 +66,7 @@ class DecisionRecord:
     action: str
     evidence: RecordedEvidence | None = None
     parent: str | None = None
+    preflight: RecordedPreflight | None = None
 
 
 def write_message(decisions: Sequence[Decision]) -> str:
@@ -103,6 +111,8 @@ def _what(decision: Decision) -> str:
             return f"canary {action.version} at {action.weight} %"
         case Promote():
             return f"{action.version} is stable"
+        case Reject():
+            return f"{action.version} fails its preflight"
         case Revert() | Withdraw() if after is None:
             return f"canary {action.version} removed"
         case Revert():
@@ -119,6 +129,8 @@ def _body(decision: Decision) -> str:
     sentences = [_sentence(one_line(action.reason))]
     if action.evidence is not None and not isinstance(action, Hold):
         sentences.append(evidence_sentence(action.evidence, action.version, stable.version if stable else None))
+    if isinstance(action, StartCanary | Promote) and action.preflight is not None:
+        sentences.append(preflight_sentence(action.preflight))
     paragraphs = [" ".join(sentences)]
     if decision.outlook:
         paragraphs.append(_sentence(one_line(decision.outlook, _LONGEST_OUTLOOK)))
@@ -143,13 +155,15 @@ def _trailers(decision: Decision) -> Iterator[str]:
     yield f"{_ACTION}: {ACTION_NAMES[type(decision.action)]}"
     if decision.action.evidence is not None:
         yield f"{_EVIDENCE}: {evidence_json(decision.action.evidence)}"
+    if isinstance(decision.action, StartCanary | Promote | Reject) and decision.action.preflight is not None:
+        yield f"{_PREFLIGHT}: {preflight_trailer(decision.action.preflight)}"
     if decision.parent is not None:
         yield f"{_PARENT}: {decision.parent[:_PARENT_DIGITS]}"
 
 
 def _records(group: list[tuple[str, str]]) -> Iterator[DecisionRecord]:
     """The group's one record, or none where it is not of our making."""
-    ours = [(key, value) for key, value in group if key in (_MODEL, _ACTION, _EVIDENCE, _PARENT)]
+    ours = [(key, value) for key, value in group if key in (_MODEL, _ACTION, _EVIDENCE, _PREFLIGHT, _PARENT)]
     said = dict(ours)
     action = said.get(_ACTION, "")
     if len(said) != len(ours) or action not in ACTION_NAMES.values():
@@ -164,4 +178,5 @@ def _records(group: list[tuple[str, str]]) -> Iterator[DecisionRecord]:
         action,
         evidence=parse_evidence(said.get(_EVIDENCE, "")),
         parent=parent if re.fullmatch("[0-9a-f]{12}", parent) else None,
+        preflight=parse_preflight_trailer(said.get(_PREFLIGHT, "")),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from promoter.documents.yaml_schema import Table, converted, items, number, text, whole_number
 from promoter.documents.yaml_text import Value
 from promoter.domain.operations import dangerous
-from promoter.domain.preflight import ALWAYS_FATAL, CheckName, PreflightPolicy, Tolerance
+from promoter.domain.preflight import ALWAYS_FATAL, CheckName, PreflightPlace, PreflightPolicy, Tolerance
 from promoter.errors import InvalidInput
 
 # TensorFlow's form of an operation's name, `TFText>WhitespaceTokenize` included (core/framework/node_def_util.cc).
@@ -18,7 +20,7 @@ def read_preflight(value: Value) -> PreflightPolicy:
     """The table's policy; raises InvalidDocument."""
     table = Table(
         value,
-        ("warn", "tolerance", "agreement", "latency_ratio", "memory_ratio", "max_batch_size", "operations"),
+        ("warn", "tolerance", "agreement", "latency_ratio", "memory_ratio", "max_batch_size", "operations", "run"),
     )
     absent = PreflightPolicy()
     ratio = number(above=1, at_most=1000)
@@ -30,7 +32,26 @@ def read_preflight(value: Value) -> PreflightPolicy:
         memory_ratio=table.optional("memory_ratio", ratio, absent.memory_ratio),
         max_batch_size=table.optional("max_batch_size", whole_number(1, 65536), absent.max_batch_size),
         operations=frozenset(table.optional("operations", items(converted(text, _operation)), ())),
+        run=table.optional("run", converted(text, _place), None),
     )
+
+
+def preflight_policy_text(policy: PreflightPolicy) -> str:
+    """A policy.yaml for `promoter verify`, on one line, that says the same; where it runs is left out."""
+    wanted: dict[str, Any] = {
+        "warn": sorted(policy.warn),
+        "latency_ratio": policy.latency_ratio,
+        "memory_ratio": policy.memory_ratio,
+        "max_batch_size": policy.max_batch_size,
+        "operations": sorted(policy.operations),
+    }
+    if policy.tolerance is not None:
+        parts = {"absolute": policy.tolerance.absolute, "relative": policy.tolerance.relative}
+        wanted["tolerance"] = {name: value for name, value in parts.items() if value}
+    if policy.agreement is not None:
+        wanted["agreement"] = policy.agreement
+    # A policy has to name a source of candidates; `verify` does not look at it.
+    return json.dumps({"candidates": {"store": "file:///none"}, "preflight": wanted}) + "\n"
 
 
 def _read_tolerance(value: Value) -> Tolerance:
@@ -39,6 +60,12 @@ def _read_tolerance(value: Value) -> Tolerance:
         absolute=table.optional("absolute", number(above=0), 0.0),
         relative=table.optional("relative", number(above=0), 0.0),
     )
+
+
+def _place(word: str) -> PreflightPlace:
+    if word not in list(PreflightPlace):
+        raise InvalidInput(f"{word[:40]!r} is no place for a preflight; those are {', '.join(PreflightPlace)}")
+    return PreflightPlace(word)
 
 
 def _check(word: str) -> CheckName:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promoter.domain.evidence import Evidence
+from promoter.domain.preflight import Preflight
 from promoter.domain.version import Digest, ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
 class StartCanary:
-    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's."""
+    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's. preflight: the one it passed."""
 
     version: ModelVersion
     digest: Digest
@@ -18,6 +19,7 @@ class StartCanary:
     stable_replicas: int
     reason: str
     evidence: Evidence | None = None
+    preflight: Preflight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,22 @@ class SetWeight:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """The canary (or a model's first version) becomes stable."""
+    """The canary (or a model's first version, by its preflight alone) becomes stable."""
 
     version: ModelVersion
     digest: Digest
     reason: str
+    evidence: Evidence | None = None
+    preflight: Preflight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The version failed its preflight and is not offered again; it has never had a pod."""
+
+    version: ModelVersion
+    reason: str
+    preflight: Preflight
     evidence: Evidence | None = None
 
 
@@ -68,13 +81,14 @@ class Hold:
     alarm: bool = False
 
 
-Action = StartCanary | SetWeight | Promote | Revert | Withdraw | Hold
+Action = StartCanary | SetWeight | Promote | Reject | Revert | Withdraw | Hold
 
 # How trailers, logs and JSON spell them.
 ACTION_NAMES: dict[type[Action], str] = {
     StartCanary: "start-canary",
     SetWeight: "set-weight",
     Promote: "promote",
+    Reject: "reject",
     Revert: "revert",
     Withdraw: "withdraw",
     Hold: "hold",

@@ -10,6 +10,7 @@ from promoter.domain.calibration import Calibration
 from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
+from promoter.domain.preflight import Pending, PreflightState
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
@@ -43,6 +44,9 @@ class Withheld:
     change: Change
 
 
+_NOT_ASKED = Pending("it was not asked for")
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One model, as one pass saw it.
@@ -51,6 +55,8 @@ class Observation:
     it is.
     withheld: what a person took away in that commit, None where nobody did.
     listing: the candidates' source, None where it did not answer.
+    store: the address under which the versions lie that are served and offered, None where nobody can tell.
+    preflight: where the candidate's stands.
     in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
@@ -70,6 +76,8 @@ class Observation:
     traits: ClusterTraits
     withheld: Withheld | None = None
     listing: Listing | None = None
+    store: str | None = None
+    preflight: PreflightState = _NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None
     lineage: Lineage | None = None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from promoter.domain.version import Digest
+
 
 class Outcome(StrEnum):
     """What a check came to. SKIPPED: it could not be made, and its reason says why; that is no pass."""
@@ -70,7 +72,36 @@ class Preflight:
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
-        return all(check.outcome is not Outcome.FAIL for check in self.checks)
+        return self.first_failure is None
+
+    @property
+    def first_failure(self) -> Check | None:
+        """The first check that failed."""
+        return next((check for check in self.checks if check.outcome is Outcome.FAIL), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """There is no result yet, or none can be had. reason: what it waits for. alarm: a person should look."""
+
+    reason: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """The promoter's settings say that versions start without one."""
+
+
+# Where a candidate's preflight stands.
+PreflightState = Preflight | Pending | Waived
+
+
+class PreflightPlace(StrEnum):
+    """Where preflights run. PROCESS: beside the promoter, which needs TensorFlow there. WORKFLOW: in the cluster."""
+
+    PROCESS = "process"
+    WORKFLOW = "workflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +121,7 @@ class PreflightPolicy:
     latency_ratio, memory_ratio: how many times stable's are still allowed.
     max_batch_size: rows of the largest batch that the server makes; 1 means no batching.
     operations: further operations that graphs may use, by name.
+    run: where it runs; None leaves it to the promoter's settings.
     """
 
     warn: frozenset[CheckName] = frozenset()
@@ -99,3 +131,18 @@ class PreflightPolicy:
     memory_ratio: float = 2.0
     max_batch_size: int = 1
     operations: frozenset[str] = frozenset()
+    run: PreflightPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightRequest:
+    """What is to be verified. Addresses are those of one version each; the digests are those that releases pin.
+
+    stable, stable_digest: None where nothing is served yet.
+    """
+
+    candidate: str
+    digest: Digest
+    stable: str | None
+    stable_digest: Digest | None
+    policy: PreflightPolicy

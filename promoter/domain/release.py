@@ -46,7 +46,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A version that was reverted and is not offered again."""
+    """A version that was reverted, or failed its preflight, and is not offered again."""
 
     version: ModelVersion
     reason: str

@@ -50,14 +50,18 @@ class AllowedStores:
         sweeps = [self._stores[scheme].sweep(asked) for scheme, asked in by_scheme.items()]
         return Sweep(dict(ChainMap(*(dict(done.marks) for done in sweeps))), sum(done.calls for done in sweeps))
 
-    def _store(self, address: str) -> ModelStore:
+    def check(self, address: str) -> StoreAddress:
+        """Raises InvalidInput for an address that is malformed or not allowed."""
         parsed = StoreAddress.from_text(address)
         if not self._is_allowed(parsed):
             raise InvalidInput(
                 f"the store {address} is not allowed: use an address below one of the prefixes in the promoter's "
                 "settings, or have its prefix added there"
             )
-        return self._stores[parsed.scheme]
+        return parsed
+
+    def _store(self, address: str) -> ModelStore:
+        return self._stores[self.check(address).scheme]
 
     def _is_allowed(self, address: StoreAddress) -> bool:
         return any(address.is_within(prefix) for prefix in self._prefixes)
