@@ -132,7 +132,7 @@ class ProcessPreflights:
 
 
 def about(wanted: PreflightRequest, answer: bytes | str, where: str) -> Preflight:
-    """The result in `answer`. Raises PreflightUnavailable where it is none, or about other files than were asked for."""
+    """The result in `answer`. Raises PreflightUnavailable where it is none, or is about other files."""
     try:
         found = parse_preflight(answer, where)
     except InvalidDocument as error:

@@ -172,7 +172,7 @@ class Observer:
         return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
 
     def _store(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> str | None:
-        """The store in which the versions lie, at the end of all upstreams; None where a policy on the way does not tell."""
+        """The store in which the versions lie, at the end of all upstreams; None where a policy there does not tell."""
         passed = {served.environment}
         while (upstream := policy.candidates.upstream) is not None:
             if upstream in passed:

@@ -42,7 +42,8 @@ class ChosenPreflights:
         return self._made[place].ask(wanted)
 
     def settle(self) -> bool:
-        return any([runner.settle() for runner in self._made.values()])
+        # Each is waited for, whatever the others say.
+        return sum(runner.settle() for runner in self._made.values()) > 0
 
 
 class UnaskedPreflights:
