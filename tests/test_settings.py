@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from promoter.domain.measurements import ProxyMetrics
+from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
 from promoter.settings import git_remote, settings
 
@@ -59,3 +60,21 @@ def test_git_alone_needs_nothing_but_the_repository(tmp_path, monkeypatch):
     other = git_remote({"PROMOTER_REPOSITORY": "file:///srv/others.git"})
     assert remote.clone.parent == tmp_path / "promoter"
     assert remote.clone != other.clone
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("process", PreflightPlace.PROCESS),
+        ("workflow", PreflightPlace.WORKFLOW),
+        ("off", None),
+        ("", PreflightPlace.PROCESS),
+    ],
+)
+def test_preflights_are_made_unless_they_are_switched_off_in_so_many_words(word, meant):
+    assert settings({**ENVIRONMENT, "PROMOTER_PREFLIGHT": word}).preflight is meant
+
+
+def test_a_word_that_means_nothing_is_no_switch():
+    with pytest.raises(InvalidSettings, match="PROMOTER_PREFLIGHT is 'no'; use process or workflow or off"):
+        settings({**ENVIRONMENT, "PROMOTER_PREFLIGHT": "no"})

@@ -24,6 +24,7 @@ ramp: {{budget: 8, max_weight: 50}}
 soak: 5s
 guard: 5s
 max_blind: 30s
+preflight: {{warn: [latency]}}
 """
 
 

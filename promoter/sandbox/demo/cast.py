@@ -16,6 +16,7 @@ class Outcome(StrEnum):
 
     PROMOTED = "promoted"
     REVERTED = "reverted"
+    REFUSED = "refused"
     NOT_A_VERSION = "not a version"
     UNFINISHED = "unfinished"
 
@@ -40,7 +41,7 @@ _CHARACTERS = (
     Character(ModelVersion(3), "fails on dark images, a tenth of all", Outcome.REVERTED, faulty=True),
     Character(ModelVersion(4), "half an upload", Outcome.NOT_A_VERSION, half=True),
     Character(ModelVersion(5), "answers all, three times slower", Outcome.REVERTED, faulty=True),
-    Character(ModelVersion(6), "another input signature", Outcome.REVERTED, faulty=True),
+    Character(ModelVersion(6), "another input signature", Outcome.REFUSED),
     Character(ModelVersion(7), "good, above those rejected", Outcome.PROMOTED),
 )
 

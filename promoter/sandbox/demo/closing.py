@@ -15,7 +15,12 @@ from promoter.sandbox.demo.commits import RecordedCommit, split
 from promoter.sandbox.demo.fixed_schedule import FixedScheduleCost
 from promoter.sandbox.demo.summary import LONGEST_TO_LIVE, Summary, VersionSummary
 
-_STYLES = {Outcome.PROMOTED: "green", Outcome.REVERTED: "yellow", Outcome.UNFINISHED: "bold red"}
+_STYLES = {
+    Outcome.PROMOTED: "green",
+    Outcome.REVERTED: "yellow",
+    Outcome.REFUSED: "yellow",
+    Outcome.UNFINISHED: "bold red",
+}
 
 
 def print_closing(console: Console, summary: Summary, commits: Sequence[RecordedCommit]) -> None:

@@ -49,7 +49,7 @@ def split(release: Release) -> Split:
 def by_version(commits: tuple[RecordedCommit, ...]) -> Mapping[ModelVersion, tuple[RecordedCommit, ...]]:
     """The commits of each version's course: those in which it is the canary, and the one in which it ceases to be.
 
-    commits: the oldest first.
+    The course of one that fails its preflight is the one commit that says so. commits: the oldest first.
     """
     found: dict[ModelVersion, list[RecordedCommit]] = {}
     for before, commit in pairwise((None, *commits)):
@@ -60,7 +60,11 @@ def by_version(commits: tuple[RecordedCommit, ...]) -> Mapping[ModelVersion, tup
 
 def _subject(before: RecordedCommit | None, commit: RecordedCommit) -> ModelVersion | None:
     """The version that a commit is about."""
-    for release in (commit.release, before.release if before else Release()):
+    earlier = before.release if before else Release()
+    refused = [entry.version for entry in commit.release.rejected if earlier.rejection(entry.version) is None]
+    if refused and earlier.canary is None:
+        return refused[0]
+    for release in (commit.release, earlier):
         if release.canary is not None:
             return release.canary.version
     stable = commit.release.stable

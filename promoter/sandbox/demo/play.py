@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from promoter.domain.action import ACTION_NAMES, Reject
 from promoter.domain.version import ModelVersion
 from promoter.errors import Unavailable
 from promoter.sandbox.demo.cast import Character, Outcome
@@ -96,7 +97,8 @@ class Play:
         if release.canary is None and commits != before:
             rejection = release.rejection(character.version)
             if rejection is not None:
-                return Ending(Outcome.REVERTED, rejection.reason)
+                refused = commits[-1].action == ACTION_NAMES[Reject]
+                return Ending(Outcome.REFUSED if refused else Outcome.REVERTED, rejection.reason)
             if release.stable is not None and release.stable.version == character.version:
                 return Ending(Outcome.PROMOTED, self._proof(character.version))
         if age > _COURSE_PATIENCE:

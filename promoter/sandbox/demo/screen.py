@@ -20,6 +20,7 @@ _BAR_WIDTH = 10
 _STYLES = {
     Outcome.PROMOTED: "bold green",
     Outcome.REVERTED: "bold yellow",
+    Outcome.REFUSED: "bold yellow",
     Outcome.NOT_A_VERSION: "bold",
     Outcome.UNFINISHED: "bold red",
 }

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from promoter.control.explain import Explanation
+from promoter.domain.action import ACTION_NAMES, Reject
 from promoter.domain.figures import grouped
 from promoter.domain.version import ModelVersion
 from promoter.sandbox.demo.cast import Character, Outcome, faulty_versions
@@ -56,7 +57,8 @@ class Summary:
 
     transition_failures: failed requests that no faulty version answered. rate: requests per second that
     were really sent, on average. changes: commits that changed weights, with how soon Envoy followed.
-    peak_rss: in bytes. explained: every decision, computed again at the end.
+    peak_rss: in bytes. explained: every decision, computed again at the end, but for those that follow from a
+    preflight alone.
     """
 
     versions: tuple[VersionSummary, ...]
@@ -104,7 +106,7 @@ def summarise(record: Record, explained: Sequence[Explanation]) -> Summary:
         rate=rate,
         changes=weight_changes(record.commits, decisions(record.events), record.splits),
         peak_rss=record.peak_rss,
-        explained=tuple(explained),
+        explained=tuple(entry for entry in explained if entry.recorded.action != ACTION_NAMES[Reject]),
     )
 
 

@@ -127,6 +127,8 @@ def _label(before: Release, commit: RecordedCommit) -> str:
             return "stable"
         case "revert" | "withdraw" if canary is None:
             return "removed"
+        case "reject":
+            return "refused"
         case "revert":
             return "reverted"
         case "withdraw":
