@@ -20,7 +20,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png"})
 
 TRAINING, HELD_OUT = "training", "held-out"
 
-_TEXTURES = ("checks", "dots", "rings", "stripes-across", "stripes-down")
+# A trained model is a folder with these two.
+MODEL_FILE, LABELS_FILE = "model.keras", "labels.txt"
+
+_TEXTURES = ("checks", "rings", "stripes-across", "stripes-down")
 
 Image = npt.NDArray[np.uint8]
 
@@ -41,14 +44,12 @@ def write_textures(folder: Path, *, size: int, each: int, seed: int) -> None:
 
 
 def _drawn(texture: str, size: int, random: np.random.Generator) -> Image:
-    wavelength = random.uniform(5, 9)
+    wavelength = random.uniform(8, 14)
     across, down = np.meshgrid(np.arange(size) + random.uniform(0, size), np.arange(size) + random.uniform(0, size))
     across, down = 2 * np.pi * across / wavelength, 2 * np.pi * down / wavelength
     match texture:
         case "checks":
             waves = np.sign(np.sin(across)) * np.sign(np.sin(down))
-        case "dots":
-            waves = np.where((np.sin(across) > 0.3) & (np.sin(down) > 0.3), 1.0, -1.0)
         case "rings":
             middle = 2 * np.pi * random.uniform(0.25, 0.75, 2) * size / wavelength
             waves = np.sin(np.hypot(across - across[0, 0] - middle[0], down - down[0, 0] - middle[1]))
@@ -81,7 +82,9 @@ def classes_of(folder: Path, *, least: int) -> Mapping[str, Sequence[Path]]:
     except OSError as error:
         raise InvalidInput(f"{folder} cannot be read ({error.strerror}): name a folder of images") from error
     if len(found) < 2:
-        raise InvalidInput(f"{folder} has {len(found)} subfolders: an image folder has one for each class, two at least")
+        raise InvalidInput(
+            f"{folder} has {len(found)} subfolders: an image folder has one for each class, two at least"
+        )
     for name, paths in found.items():
         if len(paths) < least:
             raise InvalidInput(

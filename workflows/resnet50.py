@@ -15,9 +15,7 @@ import keras
 
 from promoter.documents.one_line import one_line
 from promoter.errors import InvalidInput
-from workflows.images import TRAINING
-
-MODEL_FILE, LABELS_FILE = "model.keras", "labels.txt"
+from workflows.images import LABELS_FILE, MODEL_FILE, TRAINING
 
 # The running mean and variance of a batch normalisation must have seen enough steps before they stand for the data.
 # Keras' 0.99 for ResNet50 takes some 500 steps to forget where it began; a small set does not have as many.
@@ -98,19 +96,17 @@ def _network(backbone: Any, classes: int, *, frozen_statistics: bool) -> Any:
 
 
 def _fit(network: Any, images: Any, epochs: int, rate: Any, told: Told) -> None:
-    network.compile(
-        optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 
     class Lines(keras.callbacks.Callback):  # type: ignore[misc] # Keras publishes no types
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             told(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.1%}")
 
-    network.fit(images, epochs=epochs, verbose=0, callbacks=[Lines(), keras.callbacks.TerminateOnNaN()])
+    network.fit(images, epochs=epochs, shuffle=False, verbose=0, callbacks=[Lines(), keras.callbacks.TerminateOnNaN()])
 
 
 def _load(backbone: Any, weights: Path) -> None:
-    """Put the weights of a file into ResNet50: Keras' own (`…_notop.h5`, `.weights.h5`), or an earlier `model.keras`."""
+    """Put the weights of a file into ResNet50: Keras' own (`…_notop.h5`, `.weights.h5`), or another `model.keras`."""
     try:
         if weights.suffix == ".keras":
             backbone.set_weights(keras.models.load_model(weights, compile=False).get_layer("resnet50").get_weights())

@@ -19,8 +19,7 @@ import tensorflow as tf
 
 from promoter.documents.one_line import one_line
 from promoter.errors import InvalidInput
-from workflows.images import SUFFIXES, classes_of
-from workflows.resnet50 import LABELS_FILE, MODEL_FILE
+from workflows.images import LABELS_FILE, SUFFIXES, classes_of
 
 SIGNATURE = "serving_default"
 GOLDEN_FILE = "assets.extra/golden_requests.json"
@@ -42,22 +41,22 @@ class Accuracy:
         return self.right / self.images
 
 
-def export(model: Path, directory: Path, *, golden: Sequence[Path]) -> None:
-    """Write the model in the folder `model` as a SavedModel to `directory`, which must not exist yet.
+def export(model: Path, labels: Path, directory: Path, *, golden: Sequence[Path]) -> None:
+    """Write the model in a file of Keras' as a SavedModel to `directory`, which must not exist yet.
 
-    golden: images of which golden requests are made, one each; none make no file. Raises InvalidInput; then nothing
-    is left behind.
+    labels: a file with a class on each line, in the order of the model's answers. golden: images of which golden
+    requests are made, one each; none make no file. Raises InvalidInput; then nothing is left behind.
     """
     if directory.exists():
         raise InvalidInput(f"{directory} exists already: a version never changes, take a higher number")
-    network, labels = _loaded(model)
+    network = _loaded(model, labels)
     (given,) = network.inputs
     size = given.shape[1]
     requests = [{"instances": [_pixels(path, size).numpy().round(4).tolist()]} for path in golden]
     module = tf.Module()
     # The variables alone: what Keras keeps beside them is for training.
     module.kept = [variable.value for variable in network.variables]
-    module.labels = tf.saved_model.Asset(str(model / LABELS_FILE))
+    module.labels = tf.saved_model.Asset(str(labels))
     module.serve = _serving(network, given)
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -75,20 +74,19 @@ def export(model: Path, directory: Path, *, golden: Sequence[Path]) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _loaded(model: Path) -> tuple[Any, Sequence[str]]:
-    """The network and its labels."""
+def _loaded(model: Path, labels: Path) -> Any:
+    """The network. Raises InvalidInput where it is none that is exported here."""
     try:
-        network = keras.models.load_model(model / MODEL_FILE, compile=False)
-        labels = (model / LABELS_FILE).read_text(encoding="utf-8").splitlines()
+        network = keras.models.load_model(model, compile=False)
+        names = labels.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{model} holds no trained model: it must have {MODEL_FILE} and {LABELS_FILE} ({one_line(str(error))})"
-        ) from error
-    if network.output_shape[-1] != len(labels):
-        raise InvalidInput(
-            f"{model / LABELS_FILE} names {len(labels)} classes, and the model has {network.output_shape[-1]}"
-        )
-    return network, labels
+        raise InvalidInput(f"the model cannot be read from {model} and {labels}: {one_line(str(error))}") from error
+    shape = network.inputs[0].shape if len(network.inputs) == 1 else ()
+    if len(shape) != 4 or None in shape[1:] or shape[1] != shape[2] or shape[3] != 3:
+        raise InvalidInput(f"{model} is no model of one square RGB image: its inputs are {network.input_shape}")
+    if network.output_shape != (None, len(names)):
+        raise InvalidInput(f"{labels} names {len(names)} classes, and the model answers {network.output_shape}")
+    return network
 
 
 def _serving(network: Any, given: Any) -> Any:
@@ -113,7 +111,7 @@ def few_of(images: Path, count: int) -> list[Path]:
 
 
 def accuracy(directory: Path, images: Path) -> Accuracy:
-    """How often the SavedModel in `directory` is right on an image folder, asked by its signature. Raises InvalidInput."""
+    """How often the SavedModel in `directory` is right on an image folder, as servers ask it. Raises InvalidInput."""
     loaded = tf.saved_model.load(str(directory))
     serve = loaded.signatures[SIGNATURE]
     size = serve.structured_input_signature[1]["input_1"].shape[1]
@@ -121,7 +119,9 @@ def accuracy(directory: Path, images: Path) -> Accuracy:
     by_class: dict[str, tuple[int, int]] = {}
     for label, paths in classes_of(images, least=1).items():
         if label not in labels:
-            raise InvalidInput(f"{images / label} is a class that the model does not know: it knows {', '.join(labels)}")
+            raise InvalidInput(
+                f"{images / label} is a class that the model does not know: it knows {', '.join(labels)}"
+            )
         wanted = labels.index(label)
         right = sum(int(np.sum(found == wanted)) for found in _answers(serve, paths, size))
         by_class[label] = (right, len(paths))
