@@ -10,6 +10,7 @@ import click
 from promoter.cli.options import needs_tensorflow
 from promoter.cli.wiring import tells_errors
 from promoter.domain.version import ModelVersion
+from workflows.images import LABELS_FILE
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -48,7 +49,7 @@ def main(*, model: Path, number: str, output_path: Path, labels: Path | None, im
 
     directory = output_path / str(version)
     chosen = serving.few_of(images, golden) if images else []
-    serving.export(model, labels or model.with_name(serving.LABELS_FILE), directory, golden=chosen)
+    serving.export(model, labels or model.with_name(LABELS_FILE), directory, golden=chosen)
     click.echo(directory)
 
 

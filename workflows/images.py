@@ -60,7 +60,8 @@ def _drawn(texture: str, size: int, random: np.random.Generator) -> Image:
     first, second = _colours(random)
     mixed = first + (second - first) * (waves[..., np.newaxis] + 1) / 2
     noisy = mixed + random.normal(0, 12, mixed.shape)
-    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+    image: Image = np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+    return image
 
 
 def _colours(random: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

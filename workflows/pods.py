@@ -17,6 +17,7 @@ from hera.workflows import (
     RunnerScriptConstructor,
     Script,
     SecretEnv,
+    Task,
     script,
 )
 from hera.workflows import models as m
@@ -69,7 +70,7 @@ def step(
                 for key in (_STORE_KEYS if reads_store else ())
             ),
         ],
-        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp", size_limit="20Gi")],  # noqa: S108 - as above
+        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp", size_limit=m.Quantity(root="20Gi"))],  # noqa: S108 - as above
         labels=LABELS,
         security_context=m.SecurityContext(
             allow_privilege_escalation=False,
@@ -85,7 +86,18 @@ class _Runner(RunnerScriptConstructor):
 
     def transform_values(self, script: Script) -> None:
         super().transform_values(script)
-        script.args = ["-m", "workflows.step", *script.args[2:]]
+        script.args = ["-m", "workflows.step", *(script.args or [])[2:]]
+
+
+def as_task(function: Callable[..., Any], *arguments: Any) -> Task:
+    """A step as a task of the DAG that is being put together: there, Hera makes one of every call."""
+    made: Task = function(arguments=list(arguments))
+    return made
+
+
+def as_template(function: Callable[..., Any]) -> None:
+    """A step as a template of the workflow that is being put together."""
+    function()
 
 
 def common() -> dict[str, Any]:

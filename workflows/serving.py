@@ -81,7 +81,7 @@ def _loaded(model: Path, labels: Path) -> Any:
         names = labels.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise InvalidInput(f"the model cannot be read from {model} and {labels}: {one_line(str(error))}") from error
-    shape = network.inputs[0].shape if len(network.inputs) == 1 else ()
+    shape: tuple[int | None, ...] = network.inputs[0].shape if len(network.inputs) == 1 else ()
     if len(shape) != 4 or None in shape[1:] or shape[1] != shape[2] or shape[3] != 3:
         raise InvalidInput(f"{model} is no model of one square RGB image: its inputs are {network.input_shape}")
     if network.output_shape != (None, len(names)):

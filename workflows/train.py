@@ -8,14 +8,14 @@ Nothing is published that is right too seldom on images it was not trained on, o
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import click
-from hera.workflows import DAG, Artifact, Parameter, TarArchiveStrategy, Task, WorkflowTemplate
+from hera.workflows import DAG, Artifact, Parameter, TarArchiveStrategy, WorkflowTemplate
 from hera.workflows import models as m
 
 from promoter.cli import wiring
@@ -27,7 +27,7 @@ from promoter.domain.version import ModelVersion, Wanted
 from promoter.errors import InvalidInput
 from workflows import images as image_folders
 from workflows.images import LABELS_FILE, MODEL_FILE
-from workflows.pods import EXECUTOR_ACCOUNT, common, step
+from workflows.pods import EXECUTOR_ACCOUNT, as_task, common, step
 from workflows.step import Refused
 
 NAME = "train-resnet50"
@@ -206,22 +206,17 @@ def template() -> WorkflowTemplate:
                 Artifact(name=entry.name, from_=f"{{{{inputs.artifacts.{entry.name}}}}}", optional=True)
                 for entry in given
             )
-            parts = _task(split, images, _asked("size", "held_out", "seed"))
+            parts = as_task(split, images, _asked("size", "held_out", "seed"))
             dataset = parts.get_artifact("dataset")
             fitting = _asked("size", "epochs", "fine_tuning_epochs", "batch_size", "learning_rate", "seed")
-            trained = _task(train, dataset, weights, fitting)
-            exported = _task(export, trained.get_artifact("model"), dataset)
+            trained = as_task(train, dataset, weights, fitting)
+            exported = as_task(export, trained.get_artifact("model"), dataset)
             saved_model = exported.get_artifact("saved-model")
-            evaluated = _task(evaluate, saved_model, dataset, _asked("threshold"))
-            verified = _task(verify, saved_model, _asked("store", "policy"))
-            published = _task(publish, saved_model, _asked("store", "version"))
-            evaluated >> verified >> published
-    return made
-
-
-def _task(function: Callable[..., Any], *arguments: Any) -> Task:
-    """A step as a task of the DAG that is being put together: there, Hera makes one of every call."""
-    made: Task = function(arguments=list(arguments))
+            evaluated = as_task(evaluate, saved_model, dataset, _asked("threshold"))
+            verified = as_task(verify, saved_model, _asked("store", "policy"))
+            published = as_task(publish, saved_model, _asked("store", "version"))
+            evaluated.next(verified)
+            verified.next(published)
     return made
 
 

@@ -13,7 +13,7 @@ from hera.workflows import Output, Parameter, WorkflowTemplate
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.preflight_report import preflight_json
 from promoter.errors import InvalidInput
-from workflows.pods import common, step
+from workflows.pods import as_template, common, step
 from workflows.step import REFUSED
 
 NAME = "verify-version"
@@ -68,5 +68,5 @@ def template() -> WorkflowTemplate:
         active_deadline_seconds=2 * 3600,
         **common(),
     ) as made:
-        verify()
+        as_template(verify)
     return made
