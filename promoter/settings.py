@@ -21,6 +21,7 @@ from promoter.domain.observation import ClusterTraits
 from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
+_MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Settings:
     prometheus_url: str
     proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
+    model_public_key: Path | None
     pass_interval: timedelta
     listing_interval: timedelta
     traits: ClusterTraits
@@ -61,6 +63,11 @@ def git_remote(environment: Mapping[str, str]) -> GitRemote:
     remote = _git_remote(read)
     read.done()
     return remote
+
+
+def model_public_key(environment: Mapping[str, str]) -> Path | None:
+    """The part that a preflight needs: the file of the key that versions have to be signed with."""
+    return _Reader(environment).path(_MODEL_PUBLIC_KEY)
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -80,6 +87,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         prometheus_url=read.url("PROMETHEUS_URL"),
         proxy_metrics=ProxyMetrics(read.choice("PROXY_METRICS", tuple(ProxyMetrics))),
         stores=read.words("STORES", ""),
+        model_public_key=read.path(_MODEL_PUBLIC_KEY),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
         traits=traits,

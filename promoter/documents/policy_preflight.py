@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from promoter.documents.values_file import MOST_ROWS
 from promoter.documents.yaml_schema import Table, converted, items, number, text, whole_number
 from promoter.documents.yaml_text import Value
 from promoter.domain.operations import dangerous
@@ -28,7 +29,7 @@ def read_preflight(value: Value) -> PreflightPolicy:
         agreement=table.optional("agreement", number(above=0, at_most=1), None),
         latency_ratio=table.optional("latency_ratio", ratio, absent.latency_ratio),
         memory_ratio=table.optional("memory_ratio", ratio, absent.memory_ratio),
-        max_batch_size=table.optional("max_batch_size", whole_number(1, 65536), absent.max_batch_size),
+        max_batch_size=table.optional("max_batch_size", whole_number(1, MOST_ROWS), absent.max_batch_size),
         operations=frozenset(table.optional("operations", items(converted(text, _operation)), ())),
     )
 

@@ -16,9 +16,8 @@ import pytest
 from promoter.adapters.publishing import publish
 from promoter.domain.preflight import CheckName, Outcome, PreflightPolicy, Tolerance
 from promoter.domain.version import ModelVersion
-from promoter.errors import InvalidInput
 from promoter.preflight import checks
-from promoter.preflight.version_files import version_folder
+from promoter.preflight.version_files import NotSigned
 
 pytestmark = pytest.mark.sandbox
 
@@ -238,13 +237,17 @@ def test_files_that_change_meanwhile_fail(edited, verified, monkeypatch):
     assert "changed while it was looked at" in by_name["files"].reason
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [("gs://bucket/model/43", "gs:// cannot be verified in place"), ("/nowhere/43", "is not the folder of a version")],
-)
-def test_other_stores_and_what_is_no_folder_are_refused(address, message):
-    with pytest.raises(InvalidInput, match=message), version_folder(address):
-        pass
+def test_nothing_of_a_version_is_parsed_that_is_not_signed(verified):
+    def refused(files):
+        assert "saved_model.pb" in files.files
+        raise NotSigned("there is no model.sig")
+
+    found, by_name = verified("good", "stable", PreflightPolicy(warn=frozenset({CheckName.SIGNED})), signed=refused)
+    assert failed(found) == ["signed"]
+    assert by_name["operations"].outcome is by_name["load"].outcome is Outcome.SKIPPED
+    found, by_name = verified("good", signed=lambda files: 5)
+    assert found.passed
+    assert by_name["signed"].reason == "all of its 5 files are signed with the key that is asked for"
 
 
 # The command
@@ -273,7 +276,7 @@ def test_the_command_says_all_of_it_and_exits_by_the_verdict(versions, tmp_path)
 
 def test_a_folder_that_is_no_version_is_an_error(tmp_path):
     told = run(tmp_path / "nothing")
-    assert (told.returncode, told.stdout) == (1, "")
+    assert (told.returncode, told.stdout) == (2, "")
     assert "is not the folder of a version" in told.stderr
 
 
