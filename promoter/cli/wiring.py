@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -166,7 +167,7 @@ def tells_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments,
 def tells_no_verdict(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """As `tells_errors`, for commands whose exit status 1 is a verdict: whatever keeps them from one is 2.
 
-    Bugs keep their trace, and 130 is what a shell takes for an interrupt.
+    Bugs keep their trace. An interrupt ends the process as a signal does, without waiting for its threads.
     """
 
     @wraps(command)
@@ -177,8 +178,9 @@ def tells_no_verdict(command: Callable[_Arguments, _Result]) -> Callable[_Argume
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.exit(130)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+            raise
         except Exception:  # noqa: BLE001 - it is told, and it is no verdict
             traceback.print_exc()
             sys.exit(2)

@@ -41,24 +41,36 @@ def edited(versions, tmp_path):
     return edit
 
 
+def no_store(address, folder):
+    raise StoreUnavailable(address)
+
+
 @pytest.fixture
-def verified(versions, monkeypatch):
-    """Verifies a version by name or folder, with hardly any measuring. The checks by name, and the whole."""
+def verified_from(monkeypatch):
+    """Verifies addresses, with hardly any measuring."""
     monkeypatch.setattr(checks, "_MOST_TURNS", 2)
     monkeypatch.setattr(checks, "_TURN_SECONDS", 0.005)
 
-    def no_store(address, folder):
-        raise StoreUnavailable(address)
-
-    def run(candidate, stable=None, policy=None, *, golden=None, signed=None, seconds=60.0):
-        found = verify(
-            str(versions / candidate),
-            None if stable is None else str(versions / stable),
+    def run(fetch, candidate, stable=None, policy=None, *, golden=None, signed=None, seconds=60.0):
+        return verify(
+            candidate,
+            stable,
             policy or PreflightPolicy(),
-            given=Given(no_store, golden, signed),
+            given=Given(fetch, golden, signed),
             budget=Budget(seconds, 4 * 2**30),
             told=lambda name: None,
         )
+
+    return run
+
+
+@pytest.fixture
+def verified(versions, verified_from):
+    """Verifies a version by name or folder. The checks by name, and the whole."""
+
+    def run(candidate, stable=None, policy=None, *, signed=None, **options):
+        old = None if stable is None else str(versions / stable)
+        found = verified_from(no_store, str(versions / candidate), old, policy, signed=signed, **options)
         # Every check is there, once, whatever happened.
         names = [check.name for check in found.checks]
         expected = (

@@ -85,15 +85,17 @@ class _Download:
         self._progress(0, self._total)
         # The largest first: it takes longest, whatever runs beside it.
         order = sorted(files, key=lambda path: -found[path].size)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
             tasks = [pool.submit(self._fetch, path, found[path], files[path]) for path in order]
-            try:
-                for task in wait(tasks, return_when=FIRST_EXCEPTION).done:
-                    task.result()
-            except BaseException:
-                self._stopped.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+            for task in wait(tasks, return_when=FIRST_EXCEPTION).done:
+                task.result()
+        except BaseException as error:
+            self._stopped.set()
+            # Who interrupts it does not wait for a store that is silent.
+            pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+            raise
+        pool.shutdown()
 
     def _found(self) -> Mapping[str, StoredObject]:
         """The version's objects by their paths in it, without the empty ones that stand for folders."""
