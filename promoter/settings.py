@@ -22,6 +22,7 @@ from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
+_MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Settings:
     proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
     preflight: PreflightPlace | None
+    model_public_key: Path | None
     pass_interval: timedelta
     listing_interval: timedelta
     traits: ClusterTraits
@@ -63,6 +65,11 @@ def git_remote(environment: Mapping[str, str]) -> GitRemote:
     remote = _git_remote(read)
     read.done()
     return remote
+
+
+def model_public_key(environment: Mapping[str, str]) -> Path | None:
+    """The part that a preflight needs: the file of the key that versions have to be signed with."""
+    return _Reader(environment).path(_MODEL_PUBLIC_KEY)
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -84,6 +91,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         proxy_metrics=ProxyMetrics(read.choice("PROXY_METRICS", tuple(ProxyMetrics))),
         stores=read.words("STORES", ""),
         preflight=None if preflight == "off" else PreflightPlace(preflight),
+        model_public_key=read.path(_MODEL_PUBLIC_KEY),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
         traits=traits,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -19,6 +21,7 @@ from promoter.adapters.publishing import Progress
 from promoter.adapters.publishing import publish as publish_to_folder
 from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
 from promoter.adapters.stores.bucket import Bucket
+from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
@@ -85,8 +88,12 @@ def store_at(address: str) -> FileStore | BucketStore:
     scheme = StoreAddress.from_text(address).scheme
     found = stores().get(scheme)
     if found is None:
-        raise InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
+        raise _no_store(scheme)
     return found
+
+
+def _no_store(scheme: str) -> InvalidInput:
+    return InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
 
 
 def publish(directory: Path, address: str, version: ModelVersion | None, progress: Progress) -> StoredVersion:
@@ -96,6 +103,15 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     if opened is not None:
         return publish_to_bucket(opened(place.host), directory, address, version, progress)
     return publish_to_folder(directory, address, version, progress)
+
+
+def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress) -> None:
+    """Bring the version at `address`, in a bucket, into the empty `folder`; raises what `download_version` does."""
+    place = StoreAddress.from_text(address)
+    opened = _BUCKETS.get(place.scheme)
+    if opened is None:
+        raise _no_store(place.scheme)
+    download_version(opened(place.host), address, folder, limits, progress)
 
 
 def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
@@ -155,5 +171,29 @@ def tells_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments,
         except PromoterError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(1)
+
+    return telling
+
+
+def tells_no_verdict(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """As `tells_errors`, for commands whose exit status 1 is a verdict: whatever keeps them from one is 2.
+
+    Bugs keep their trace. An interrupt ends the process as a signal does, without waiting for its threads.
+    """
+
+    @wraps(command)
+    def telling(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return command(*args, **kwargs)
+        except PromoterError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+            raise
+        except Exception:  # noqa: BLE001 - it is told, and it is no verdict
+            traceback.print_exc()
+            sys.exit(2)
 
     return telling
