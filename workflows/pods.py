@@ -6,10 +6,11 @@ are its arguments. Whoever installs this renders it for a cluster of their own: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from hera.workflows import (
+    ConfigMapVolume,
     EmptyDirVolume,
     Env,
     Resources,
@@ -41,12 +42,18 @@ _Result = TypeVar("_Result")
 
 
 def step(
-    *, cpu: int, memory: str, minutes: int, reads_store: bool = False
+    *,
+    cpu: int,
+    memory: str,
+    minutes: int,
+    reads_store: bool = False,
+    env: Sequence[Env] = (),
+    volumes: Sequence[ConfigMapVolume] = (),
 ) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
     """A decorator: the function as it was, and its template wherever Hera puts a workflow together.
 
     cpu, memory: what its pod gets, and no more. minutes: after which one try of it is ended. reads_store: whether it
-    gets what opens the model store.
+    gets what opens the model store. env, volumes: what else it gets.
     """
     # Hera's decorators return a Callable of no types.
     decorator: Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]] = script(
@@ -69,8 +76,9 @@ def step(
                 SecretEnv(name=key, secret_name=STORE_SECRET, secret_key=key, optional=True)
                 for key in (_STORE_KEYS if reads_store else ())
             ),
+            *env,
         ],
-        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp", size_limit=m.Quantity(root="20Gi"))],  # noqa: S108 - as above
+        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp", size_limit=m.Quantity(root="20Gi")), *volumes],  # noqa: S108 - as above
         labels=LABELS,
         security_context=m.SecurityContext(
             allow_privilege_escalation=False,

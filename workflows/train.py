@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,21 +18,18 @@ from hera.workflows import DAG, Artifact, Parameter, TarArchiveStrategy, Workflo
 from hera.workflows import models as m
 
 from promoter.cli import wiring
-from promoter.documents.policy_file import parse_policy
 from promoter.documents.preflight_report import preflight_text
-from promoter.domain.preflight import PreflightPolicy
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, Wanted
 from promoter.errors import InvalidInput
 from workflows import images as image_folders
 from workflows.images import LABELS_FILE, MODEL_FILE
 from workflows.pods import EXECUTOR_ACCOUNT, as_task, common, step
+from workflows.preflight import preflight
 from workflows.step import Refused
 
 NAME = "train-resnet50"
 
-_TIME_LIMIT = timedelta(minutes=20)
-_MEMORY_LIMIT = 6 * 2**30
 _GOLDEN_REQUESTS = 8
 _TEXTURES_EACH = 600
 
@@ -131,12 +127,7 @@ def verify(saved_model: Annotated[Path, Artifact(name="saved-model")], store: st
 
     policy: the text of a policy.yaml; empty for what `promoter verify` asks for by itself.
     """
-    from promoter.preflight.verify import Budget  # noqa: PLC0415 - it needs packages that a rendering does not
-    from promoter.preflight.verify import verify as verified  # noqa: PLC0415 - as above
-
-    wanted = parse_policy(policy.encode(), "policy").preflight if policy else PreflightPolicy()
-    budget = Budget(_TIME_LIMIT.total_seconds(), _MEMORY_LIMIT)
-    found = verified(str(saved_model), newest(store), wanted, golden=None, budget=budget, told=lambda _: None)
+    found = preflight(str(saved_model), newest(store), policy, public_key=None, told=lambda _: None)
     told(preflight_text(found).rstrip())
     if not found.passed:
         raise Refused("it fails its preflight: nothing is published")
@@ -150,7 +141,7 @@ def publish(
 
     version: a number that is free, or `auto` for the next one.
     """
-    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - as above
+    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - it needs what is not always there
 
     add_warmup(saved_model, StoreAddress.from_text(store).segments[-1])
     stored = wiring.publish(saved_model, store, number(version), progress=lambda _done, _total: None)

@@ -4,23 +4,25 @@ The result is the output parameter `report` of the workflow, whether the verdict
 """
 # No `from __future__ import annotations`: Hera reads the annotations of steps as they are.
 
-from datetime import timedelta
+import os
+from pathlib import Path
 from typing import Annotated
 
 import click
-from hera.workflows import Output, Parameter, WorkflowTemplate
+from hera.workflows import ConfigMapVolume, Env, Output, Parameter, WorkflowTemplate
 
-from promoter.documents.policy_file import parse_policy
 from promoter.documents.preflight_report import preflight_json
 from promoter.errors import InvalidInput
 from workflows.pods import as_template, common, step
+from workflows.preflight import preflight
 from workflows.step import REFUSED
 
 NAME = "verify-version"
+MODEL_PUBLIC_KEY = "PROMOTER_MODEL_PUBLIC_KEY"
 
-# Its own time and memory, below those of the pod: an end that is told is better than one by the kernel.
-_TIME_LIMIT = timedelta(minutes=20)
-_MEMORY_LIMIT = 6 * 2**30
+# Where pods find the key that versions have to be signed with, if there is such a ConfigMap: `key.pem` in it.
+KEY_CONFIG = "model-public-key"
+_KEY_FOLDER = "/etc/promoter"
 
 
 class Verified(Output):
@@ -29,29 +31,31 @@ class Verified(Output):
     report: Annotated[str, Parameter(name="report", global_name="report")]
 
 
-@step(cpu=2, memory="14Gi", minutes=25, reads_store=True)
+@step(
+    cpu=2,
+    memory="14Gi",
+    minutes=25,
+    reads_store=True,
+    env=[Env(name=MODEL_PUBLIC_KEY, value=f"{_KEY_FOLDER}/key.pem")],
+    volumes=[ConfigMapVolume(name=KEY_CONFIG, mount_path=_KEY_FOLDER, optional=True)],
+)
 def verify(candidate: str, stable: str, policy: str, digest: str) -> Verified:
     """What `promoter verify` finds out about a version.
 
     candidate, stable: addresses of versions; an empty `stable` compares with nothing. policy: the text of a
     policy.yaml. digest: what the files of the candidate must come to. Raises InvalidInput where there is no verdict.
     """
-    from promoter.preflight.verify import Budget  # noqa: PLC0415 - not needed where this is only rendered
-    from promoter.preflight.verify import verify as verified  # noqa: PLC0415 - as above
-
-    found = verified(
-        candidate,
-        stable or None,
-        parse_policy(policy.encode(), "policy").preflight,
-        golden=None,
-        budget=Budget(_TIME_LIMIT.total_seconds(), _MEMORY_LIMIT),
-        told=lambda name: click.echo(f"checking {name}", err=True),
-    )
+    key = Path(os.environ.get(MODEL_PUBLIC_KEY, ""))
+    found = preflight(candidate, stable or None, policy, public_key=key if key.is_file() else None, told=_told)
     if found.candidate.digest != digest:
         raise InvalidInput(
             f"the files of {candidate} come to {found.candidate.digest}, and {digest} was to be verified"
         )
     return Verified(report=preflight_json(found), exit_code=0 if found.passed else REFUSED)
+
+
+def _told(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def template() -> WorkflowTemplate:
