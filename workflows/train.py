@@ -6,6 +6,7 @@ Nothing is published that is right too seldom on images it was not trained on, o
 """
 # No `from __future__ import annotations`: Hera reads the annotations of steps as they are.
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ from hera.workflows import DAG, Artifact, Parameter, TarArchiveStrategy, Workflo
 from hera.workflows import models as m
 
 from promoter.cli import wiring
+from promoter.cli.options import needs_tensorflow
 from promoter.documents.preflight_report import preflight_text
+from promoter.domain.completeness import ByManifest
 from promoter.domain.store_address import StoreAddress
-from promoter.domain.version import ModelVersion, Wanted
+from promoter.domain.version import IncompleteVersion, ModelVersion, Wanted
 from promoter.errors import InvalidInput
 from workflows import images as image_folders
 from workflows.images import LABELS_FILE, MODEL_FILE
@@ -94,12 +97,18 @@ def export(
     saved_model: Annotated[
         Path, Artifact(name="saved-model", output=True, archive=TarArchiveStrategy(compression_level=0))
     ],
+    store: str,
 ) -> None:
-    """Write the SavedModel, with golden requests of a few held-out images. Raises InvalidInput."""
+    """Write the SavedModel, with golden requests of a few held-out images, and warm-up requests made of those.
+
+    store: its last part is the name that the model is served under. Raises InvalidInput.
+    """
+    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - it needs what is not always there
     from workflows import serving  # noqa: PLC0415 - it imports TensorFlow
 
     golden = serving.few_of(dataset / image_folders.HELD_OUT, _GOLDEN_REQUESTS)
     serving.export(model / MODEL_FILE, model / LABELS_FILE, saved_model, golden=golden)
+    add_warmup(saved_model, StoreAddress.from_text(store).segments[-1])
 
 
 @step(cpu=2, memory="6Gi", minutes=60)
@@ -137,13 +146,10 @@ def verify(saved_model: Annotated[Path, Artifact(name="saved-model")], store: st
 def publish(
     saved_model: Annotated[Path, Artifact(name="saved-model")], store: str, version: str
 ) -> Annotated[str, Parameter(name="version", global_name="version")]:
-    """Put the SavedModel into the store, with warm-up requests; the number it got. Raises InvalidInput.
+    """Put the SavedModel into the store; the number that it got there. Raises InvalidInput.
 
     version: a number that is free, or `auto` for the next one.
     """
-    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - it needs what is not always there
-
-    add_warmup(saved_model, StoreAddress.from_text(store).segments[-1])
     stored = wiring.publish(saved_model, store, number(version), progress=lambda _done, _total: None)
     told(f"{store}/{stored.version} is complete: {stored.digest}")
     return str(stored.version)
@@ -201,7 +207,7 @@ def template() -> WorkflowTemplate:
             dataset = parts.get_artifact("dataset")
             fitting = _asked("size", "epochs", "fine_tuning_epochs", "batch_size", "learning_rate", "seed")
             trained = as_task(train, dataset, weights, fitting)
-            exported = as_task(export, trained.get_artifact("model"), dataset)
+            exported = as_task(export, trained.get_artifact("model"), dataset, _asked("store"))
             saved_model = exported.get_artifact("saved-model")
             evaluated = as_task(evaluate, saved_model, dataset, _asked("threshold"))
             verified = as_task(verify, saved_model, _asked("store", "policy"))
@@ -321,6 +327,9 @@ def main(
     fewer of those than --threshold is not published, nor is one that fails its preflight (`promoter verify --help`)
     against the newest version in the store. Exit status 0: it is published. 1: it is not, and why is said.
     """
+    # TensorFlow's own lines are not about what is asked for here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    needs_tensorflow()
     store, wanted = _store(output), number(version)
     asked = policy.read_text(encoding="utf-8") if policy else ""
     # What would be refused in the end is better refused now.
@@ -340,7 +349,7 @@ def main(
             learning_rate=learning_rate,
             seed=seed,
         )
-        export(model=model, dataset=dataset, saved_model=saved_model)
+        export(model=model, dataset=dataset, saved_model=saved_model, store=store)
         evaluate(saved_model=saved_model, dataset=dataset, threshold=threshold)
         verify(saved_model=saved_model, store=store, policy=asked)
         if dry_run:
@@ -365,6 +374,10 @@ def _check_free(store: str, version: ModelVersion | None) -> None:
     opened = wiring.store_at(store)
     if version is None:
         opened.listing(store, Wanted(newest=True))
+    elif not isinstance(found := opened.version(store, version, ByManifest()), IncompleteVersion):
+        raise InvalidInput(
+            f"version {found.version} is in {store} already, and versions never change: name another one"
+        )
 
 
 @contextmanager
