@@ -1,7 +1,14 @@
 """The rendered workflows on a real API server, and what Argo Workflows' own controller makes of them."""
 
+import os
+
 import pytest
 import yaml
+
+if not os.environ.get("KUBECONFIG"):
+    pytest.skip("KUBECONFIG is not set: no cluster is given", allow_module_level=True)
+
+# Seconds, where there is a cluster.
 from kubernetes.dynamic.exceptions import DynamicApiError
 from kubernetes_eventually import eventually
 
