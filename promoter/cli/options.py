@@ -119,7 +119,7 @@ def needs(extra: str, what: str, *packages: str) -> None:
 
 def needs_tensorflow() -> None:
     """Raises InvalidInput where the extra `verify` is not installed."""
-    needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy")
+    needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy", "ml_dtypes")
 
 
 def needs_model_signing() -> None:
