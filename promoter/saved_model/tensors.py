@@ -80,10 +80,7 @@ def from_proto(name: str, proto: Any) -> Array:
             raise malformed
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     listed = getattr(proto, _FIELD[proto.dtype])
-    try:
-        values = np.asarray(listed, np.uint16).view(dtype) if is_half(proto.dtype) else np.asarray(listed, dtype)
-    except OverflowError as error:
-        raise malformed from error
+    values = np.asarray(listed, np.uint16).view(dtype) if is_half(proto.dtype) else np.asarray(listed, dtype)
     if values.size == count:
         return values.reshape(shape)
     if values.size > 1:
