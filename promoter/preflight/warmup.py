@@ -32,7 +32,7 @@ def add_warmup(directory: Path, model: str) -> int | None:
         )
     if (directory / SIGNATURE_FILE).exists():
         raise InvalidInput(
-            f"{directory} is signed, and another file would not be: remove {SIGNATURE_FILE}, and sign it again after this"
+            f"{directory} is signed, and another file would not be: remove {SIGNATURE_FILE}, and sign it again after"
         )
     requests = _golden(directory)
     content = warmup_records(model, ((request.signature, request.inputs) for request in requests))
