@@ -15,6 +15,9 @@ from promoter.errors import InvalidDocument, InvalidInput
 from promoter.kept_folder import kept_folder
 from promoter.model_folder import SeenFile, manifest_of, regular_files, unreadable
 
+# A signature over every other file, where its maker signed the version.
+SIGNATURE_FILE = "model.sig"
+
 # Brings the version at an address into an empty folder. Raises BrokenVersion where its files are at fault, and another
 # PromoterError where nothing can be said about them.
 Fetch = Callable[[str, Path], None]
