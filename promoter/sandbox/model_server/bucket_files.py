@@ -8,6 +8,7 @@ that the cloud's library takes no memory while the model is served:
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from promoter.model_folder import ContentHash
 from promoter.saved_model.statuses import Code, ServingError
 
 _NOT_THERE = 3
+
+# A name with a dot in front, in any place of a path; `..` is for others to refuse.
+_NOBODYS = re.compile(r"(^|/)\.(?!\.(/|$))")
 
 
 def bring(address: str, folder: Path) -> bool:
@@ -45,7 +49,8 @@ def download(bucket: Bucket, address: str, folder: Path) -> bool:
     if not found:
         return False
     # The rules for names in a manifest keep every path below the folder.
-    write_manifest(Manifest(tuple(ManifestFile(path, "0" * 64, item.size) for path, item in found.items())))
+    named = (ManifestFile(path, "0" * 64, item.size) for path, item in found.items() if path != MANIFEST_FILE)
+    write_manifest(Manifest(tuple(named)))
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     here = {path: _fetch(bucket, item, draft / path, path) for path, item in found.items()}
@@ -59,7 +64,7 @@ def _found(bucket: Bucket, prefix: str) -> Mapping[str, StoredObject]:
     """The objects of a version by their paths in it, without those with a dot in front, and those that are folders."""
     items = [item for page in pages(bucket, Part(prefix)) for item in page.objects if not item.name.endswith("/")]
     named = {item.name[len(prefix) :]: item for item in items}
-    return {path: item for path, item in named.items() if not any(name.startswith(".") for name in path.split("/"))}
+    return {path: item for path, item in named.items() if not _NOBODYS.search(path)}
 
 
 def _fetch(bucket: Bucket, item: StoredObject, target: Path, path: str) -> ManifestFile:
