@@ -105,15 +105,15 @@ def ports(given: Settings) -> Ports:
     )
 
 
-def observer(given: Settings, real: Ports) -> Observer:
-    """Whoever looks at models through these ports."""
-    return Observer(real, given.traits, given.listing_interval)
+def observer(given: Settings, real: Ports, *, tells_halves: bool = False) -> Observer:
+    """Whoever looks at models through these ports. tells_halves: of uploads that have not finished, too."""
+    return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves)
 
 
-def reconciler(given: Settings) -> Reconciler:
-    """A reconciler over the real world."""
+def reconciler(given: Settings, *, tells_halves: bool = False) -> Reconciler:
+    """A reconciler over the real world, that sees what `observer` does."""
     real = ports(given)
-    return Reconciler(real, observer(given, real))
+    return Reconciler(real, observer(given, real, tells_halves=tells_halves))
 
 
 def explainer(given: Settings) -> tuple[Repository, Explainer]:
