@@ -61,7 +61,7 @@ def test_urls_and_paths_say_the_same():
 def test_versions_lie_in_a_folder_or_in_a_bucket_of_somebodys_emulator():
     folder = Layout.at(Path("/sandbox"))
     own = Layout.at(Path("/sandbox"), 28100, Bucket("models"))
-    anothers = Layout.at(Path("/sandbox"), 28100, Bucket("models", "http://127.0.0.1:4443"))
+    theirs = Layout.at(Path("/sandbox"), 28100, Bucket("models", "http://127.0.0.1:4443"))
     assert (folder.emulator, folder.store_url) == (None, "file:///sandbox/store")
     assert (own.emulator, own.model_store_url) == ("http://127.0.0.1:28104", "gs://models/resnet50")
-    assert (anothers.emulator, anothers.store_url) == ("http://127.0.0.1:4443", "gs://models")
+    assert (theirs.emulator, theirs.store_url) == ("http://127.0.0.1:4443", "gs://models")
