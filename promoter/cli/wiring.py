@@ -132,15 +132,15 @@ def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
     )
 
 
-def observer(given: Settings, real: Ports) -> Observer:
-    """Whoever looks at models through these ports."""
-    return Observer(real, given.traits, given.listing_interval)
+def observer(given: Settings, real: Ports, *, tells_halves: bool = False) -> Observer:
+    """Whoever looks at models through these ports. tells_halves: of uploads that have not finished, too."""
+    return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves)
 
 
-def reconciler(given: Settings, *, starts_preflights: bool) -> Reconciler:
-    """A reconciler over the real world, as `ports` makes it."""
-    real = ports(given, starts_preflights=starts_preflights)
-    return Reconciler(real, observer(given, real))
+def reconciler(given: Settings, *, only_looks: bool = False) -> Reconciler:
+    """A reconciler over the real world. only_looks: it begins no preflight, and tells of unfinished uploads too."""
+    real = ports(given, starts_preflights=not only_looks)
+    return Reconciler(real, observer(given, real, tells_halves=only_looks))
 
 
 def explainer(given: Settings) -> tuple[Repository, Explainer]:

@@ -45,13 +45,15 @@ class Ports:
 class Observer:
     """Looks at models. Between passes it keeps only what spares questions, and what it could ask for again.
 
-    All but the newest sample times, which a fresh process does without.
+    All but the newest sample times, which a fresh process does without. tells_halves: as `Looks` takes it.
     """
 
-    def __init__(self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta) -> None:
+    def __init__(
+        self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta, *, tells_halves: bool = False
+    ) -> None:
         self._ports = ports
         self._traits = traits
-        self._looks = Looks(ports.store, listing_interval)
+        self._looks = Looks(ports.store, listing_interval, tells_halves=tells_halves)
         self._read: dict[ServedModel, Observation] = {}
         self._newest: dict[ServedModel, datetime] = {}
         self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}

@@ -83,6 +83,14 @@ def read_model_config(tmp_path, *models):
 def test_one_pinned_version_is_read(tmp_path, base_path):
     pinned = read_model_config(tmp_path, model(base_path=base_path))
     assert (pinned.name, pinned.version, str(pinned.directory)) == ("resnet50", 7, "/models/resnet50/7")
+    assert pinned.bucket is None
+
+
+def test_a_version_in_a_bucket_is_brought_into_the_pods_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    pinned = read_model_config(tmp_path, model(base_path="gs://models/resnet50"))
+    assert (pinned.bucket, pinned.version) == ("gs://models/resnet50", 7)
+    assert pinned.directory == tmp_path / "tmp/versions/resnet50/7"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_one_pinned_version_is_read(tmp_path, base_path):
         ([model(policy="")], "not pinned"),
         ([model(policy="model_version_policy { latest { num_versions: 1 } }")], "not pinned"),
         ([model(policy="model_version_policy { specific { versions: 7 versions: 8 } }")], "not pinned"),
-        ([model(base_path="gs://models/resnet50")], "no folder of this machine"),
+        ([model(base_path="s3://models/resnet50")], "no folder of this machine"),
         (["config { title: 1 }"], "text-format ModelServerConfig"),
     ],
 )
