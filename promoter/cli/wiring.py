@@ -27,6 +27,7 @@ from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
+from promoter.domain.completeness import Completeness
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -105,13 +106,13 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     return publish_to_folder(directory, address, version, progress)
 
 
-def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress) -> None:
+def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress, complete: Completeness) -> None:
     """Bring the version at `address`, in a bucket, into the empty `folder`; raises what `download_version` does."""
     place = StoreAddress.from_text(address)
     opened = _BUCKETS.get(place.scheme)
     if opened is None:
         raise _no_store(place.scheme)
-    download_version(opened(place.host), address, folder, limits, progress)
+    download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
 
 
 def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:

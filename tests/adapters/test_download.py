@@ -36,7 +36,7 @@ def download(bucket, tmp_path):
         folder.mkdir()
         client = opened(bucket.bucket, patience=timedelta(seconds=1))
         limits = DownloadLimits(size, time.monotonic() + seconds)
-        download_version(client, f"{bucket.address}/{number}", folder, limits, progress)
+        download_version(client, f"{bucket.address}/{number}", folder, limits, progress=progress)
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     return run

@@ -119,7 +119,7 @@ def test_what_was_published_is_there_again_after_the_emulator_was_killed(tmp_pat
                 wait_for(f"{url}/storage/v1/b")
                 if life == "first":
                     publish_to_bucket(GsBucket("models"), folder, ADDRESS, ModelVersion(1), lambda *_: None)
-                assert download(GsBucket("models"), f"{ADDRESS}/1", tmp_path / life)
+                download(GsBucket("models"), f"{ADDRESS}/1", tmp_path / life)
             finally:
                 process.kill()
     assert files(tmp_path / "second") == files(tmp_path / "first")
@@ -152,20 +152,20 @@ def test_a_version_that_is_not_there_is_waited_for(tmp_path, bucket):
 
 def test_a_file_that_is_not_the_one_in_the_manifest_is_never_served(tmp_path, emulator, bucket, version):
     put_object(emulator, bucket._name, "resnet50/1/variables/variables.index", b"other")
-    with pytest.raises(ServingError, match=r"variables/variables\.index is not the file that manifest\.json names"):
+    with pytest.raises(ServingError, match=r"variables/variables\.index has 5 bytes, the manifest says"):
         bring(f"{address_of(bucket)}/1", tmp_path / "1")
     assert not (tmp_path / "1").exists()
 
 
 def test_a_file_that_the_manifest_names_and_is_gone_is_noticed(tmp_path, bucket, version):
     bucket.delete("resnet50/1/variables/variables.index")
-    with pytest.raises(InvalidInput, match=r"variables/variables\.index is not the file"):
+    with pytest.raises(InvalidInput, match=r"variables/variables\.index is missing"):
         download(bucket, f"{address_of(bucket)}/1", tmp_path / "1")
 
 
 def test_without_a_manifest_every_file_is_brought_as_it_is(tmp_path, bucket):
     bucket.create("resnet50/4/saved_model.pb", b"half")
-    assert download(bucket, f"{address_of(bucket)}/4", tmp_path / "4")
+    download(bucket, f"{address_of(bucket)}/4", tmp_path / "4")
     assert files(tmp_path / "4") == {"saved_model.pb": b"half"}
 
 
@@ -177,4 +177,4 @@ def test_no_name_in_a_bucket_leads_out_of_the_folder(tmp_path, storage, bucket, 
     storage.put(bucket._name, {name: entry | {"name": name} for name in names})
     with pytest.raises(InvalidInput, match="out"):
         download(bucket, f"{address_of(bucket)}/4", tmp_path / "pod" / "4")
-    assert not list(tmp_path.rglob("*"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

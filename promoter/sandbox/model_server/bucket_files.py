@@ -8,25 +8,21 @@ that the cloud's library takes no memory while the model is served:
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
 from pathlib import Path
 
-from promoter.adapters.stores.bucket import Bucket, Part, StoredObject, pages
-from promoter.adapters.stores.buckets import prefix_of
-from promoter.documents.manifest import MANIFEST_FILE, Manifest, ManifestFile, parse_manifest, write_manifest
+from promoter.adapters.stores.bucket import Bucket
+from promoter.adapters.stores.download import DownloadLimits, NoSuchVersion, download_version
 from promoter.domain.store_address import StoreAddress
-from promoter.errors import InvalidInput, PromoterError
-from promoter.model_folder import ContentHash
+from promoter.errors import PromoterError
 from promoter.saved_model.statuses import Code, ServingError
 
 _NOT_THERE = 3
 
-# A name with a dot in front, in any place of a path; `..` is for others to refuse.
-_NOBODYS = re.compile(r"(^|/)\.(?!\.(/|$))")
+_PATIENCE = 600.0
 
 
 def bring(address: str, folder: Path) -> bool:
@@ -42,57 +38,30 @@ def bring(address: str, folder: Path) -> bool:
     return ended.returncode == 0
 
 
-def download(bucket: Bucket, address: str, folder: Path) -> bool:
-    """What `bring` does, in this process. Raises StoreUnavailable and InvalidInput."""
-    prefix = prefix_of(StoreAddress.from_text(address))
-    found = _found(bucket, prefix)
-    if not found:
-        return False
-    # The rules for names in a manifest keep every path below the folder.
-    named = (ManifestFile(path, "0" * 64, item.size) for path, item in found.items() if path != MANIFEST_FILE)
-    write_manifest(Manifest(tuple(named)))
+def download(bucket: Bucket, address: str, folder: Path) -> None:
+    """What `bring` does, in this process. Raises StoreUnavailable, and InvalidInput, of which NoSuchVersion is one."""
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    here = {path: _fetch(bucket, item, draft / path, path) for path, item in found.items()}
-    if (draft / MANIFEST_FILE).exists():
-        _check((draft / MANIFEST_FILE).read_bytes(), here)
-    draft.rename(folder)
-    return True
-
-
-def _found(bucket: Bucket, prefix: str) -> Mapping[str, StoredObject]:
-    """The objects of a version by their paths in it, without those with a dot in front, and those that are folders."""
-    items = [item for page in pages(bucket, Part(prefix)) for item in page.objects if not item.name.endswith("/")]
-    named = {item.name[len(prefix) :]: item for item in items}
-    return {path: item for path, item in named.items() if not _NOBODYS.search(path)}
-
-
-def _fetch(bucket: Bucket, item: StoredObject, target: Path, path: str) -> ManifestFile:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = ContentHash()
-    with target.open("xb") as file:
-        for chunk in bucket.chunks(item):
-            content.update(chunk)
-            file.write(chunk)
-    return content.file(path, item.size)
-
-
-def _check(manifest: bytes, here: Mapping[str, ManifestFile]) -> None:
-    """Raises InvalidInput unless the files that the manifest names came here as it says."""
-    for named in parse_manifest(manifest, MANIFEST_FILE).files:
-        came = here.get(named.path)
-        if came is None or (came.size, came.sha256) != (named.size, named.sha256):
-            raise InvalidInput(f"{named.path} is not the file that {MANIFEST_FILE} names")
+    draft.mkdir(parents=True)
+    limits = DownloadLimits(shutil.disk_usage(draft).total, time.monotonic() + _PATIENCE)
+    try:
+        download_version(bucket, address, draft, limits, progress=lambda *_: None)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _main(address: str, folder: Path) -> int:
     from promoter.adapters.stores.gs import GsBucket  # noqa: PLC0415 - a third of a second that the server does not need
 
     try:
-        return 0 if download(GsBucket(StoreAddress.from_text(address).host), address, folder) else _NOT_THERE
+        download(GsBucket(StoreAddress.from_text(address).host), address, folder)
+    except NoSuchVersion:
+        return _NOT_THERE
     except (PromoterError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    return 0
 
 
 if __name__ == "__main__":
