@@ -145,4 +145,4 @@ def test_where_no_version_is_a_person_named_the_wrong_place(bucket, download):
         with pytest.raises(InvalidInput, match=f"{number} is no version: there are no files below it"):
             download(number)
     with pytest.raises(InvalidInput, match="is a bucket and no version"):
-        download_version(None, "gs://models", None, None, None)
+        download_version(None, "gs://models", None, None, progress=None)

@@ -152,7 +152,7 @@ def test_a_version_that_is_not_there_is_waited_for(tmp_path, bucket):
 
 def test_a_file_that_is_not_the_one_in_the_manifest_is_never_served(tmp_path, emulator, bucket, version):
     put_object(emulator, bucket._name, "resnet50/1/variables/variables.index", b"other")
-    with pytest.raises(ServingError, match=r"variables/variables\.index has 5 bytes, the manifest says"):
+    with pytest.raises(ServingError, match=r"variables/variables\.index is not the file that the manifest says"):
         bring(f"{address_of(bucket)}/1", tmp_path / "1")
     assert not (tmp_path / "1").exists()
 
@@ -175,6 +175,6 @@ def test_no_name_in_a_bucket_leads_out_of_the_folder(tmp_path, storage, bucket, 
     names = ("resnet50/4/saved_model.pb", f"resnet50/4/{name}")
     # The emulator refuses some of these names when they are written; Cloud Storage takes them all.
     storage.put(bucket._name, {name: entry | {"name": name} for name in names})
-    with pytest.raises(InvalidInput, match="out"):
+    with pytest.raises(InvalidInput):
         download(bucket, f"{address_of(bucket)}/4", tmp_path / "pod" / "4")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
