@@ -42,8 +42,20 @@ class GitRemote:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkflowServer:
+    """Argo Server, and the namespace that holds the WorkflowTemplate of preflights. token_file: None sends none."""
+
+    url: str
+    token_file: Path | None
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the promoter is told from outside. preflight: where, None for none at all."""
+    """Everything the promoter is told from outside. preflight: where, None for none at all.
+
+    workflows: None where preflights cannot run as workflows.
+    """
 
     git: GitRemote
     argocd_url: str
@@ -52,6 +64,7 @@ class Settings:
     proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
     preflight: PreflightPlace | None
+    workflows: WorkflowServer | None
     model_public_key: Path | None
     pass_interval: timedelta
     listing_interval: timedelta
@@ -92,6 +105,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         stores=read.words("STORES", ""),
         preflight=None if preflight == "off" else PreflightPlace(preflight),
         model_public_key=read.path(_MODEL_PUBLIC_KEY),
+        workflows=_workflow_server(read, needed=preflight == PreflightPlace.WORKFLOW),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
         traits=traits,
@@ -99,6 +113,16 @@ def settings(environment: Mapping[str, str]) -> Settings:
     )
     read.done()
     return built
+
+
+def _workflow_server(read: _Reader, *, needed: bool) -> WorkflowServer | None:
+    if not needed and not read.text("WORKFLOWS_URL", ""):
+        return None
+    return WorkflowServer(
+        url=read.url("WORKFLOWS_URL"),
+        token_file=read.path("WORKFLOWS_TOKEN_FILE"),
+        namespace=read.text("WORKFLOWS_NAMESPACE", "workflows"),
+    )
 
 
 def _git_remote(read: _Reader) -> GitRemote:

@@ -23,6 +23,7 @@ from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
 from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
+from promoter.cli.options import needs_hera
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
@@ -115,14 +116,29 @@ def download(address: str, folder: Path, limits: DownloadLimits, progress: Progr
     download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
 
 
+def _preflight_runners(given: Settings) -> dict[PreflightPlace, Callable[[], Preflights]]:
+    """Whoever runs preflights, made when the first is asked for: one needs TensorFlow, the other Hera."""
+    runners: dict[PreflightPlace, Callable[[], Preflights]] = {PreflightPlace.PROCESS: ProcessPreflights}
+    server = given.workflows
+    if server is not None:
+
+        def workflows() -> Preflights:
+            needs_hera()
+            from promoter.adapters.argo_workflows import WorkflowPreflights  # noqa: PLC0415 - a second that few need
+
+            signed = given.model_public_key is not None
+            return WorkflowPreflights(server.url, server.token_file, server.namespace, signed=signed)
+
+        runners[PreflightPlace.WORKFLOW] = workflows
+    return runners
+
+
 def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
     """The real world. starts_preflights: versions that need one are verified; else they wait."""
     allowed = AllowedStores(given.stores, stores())
     preflights: Preflights | None = None
     if given.preflight is not None:
-        chosen = ChosenPreflights(
-            {PreflightPlace.PROCESS: ProcessPreflights}, given.preflight, check_address=allowed.check
-        )
+        chosen = ChosenPreflights(_preflight_runners(given), given.preflight, check_address=allowed.check)
         preflights = chosen if starts_preflights else UnaskedPreflights()
     return Ports(
         repository(given.git),
