@@ -324,7 +324,7 @@ def _parameters(wanted: PreflightRequest) -> dict[str, str]:
     found = {
         "candidate": wanted.candidate,
         "stable": wanted.stable or "",
-        "policy": preflight_policy_text(wanted.policy),
+        "policy": preflight_policy_text(wanted.policy, wanted.complete),
         "digest": str(wanted.digest),
     }
     for name, value in found.items():
