@@ -269,7 +269,7 @@ def test_a_workflow_that_nobody_looks_after_is_an_alarm(client, argo, phase):
 
 def test_text_that_argo_would_fill_in_is_never_sent(client, argo):
     odd = "gs://shop-models/{{workflow.uid}}/43"
-    assert "{{" in asked(client(), PreflightRequest(odd, digest(43), None, None, PreflightPolicy()))
+    assert "{{" in asked(client(), PreflightRequest(odd, digest(43), None, None, ByManifest(), PreflightPolicy()))
     assert not argo.workflows
 
 
