@@ -9,7 +9,7 @@ import pytest
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
-from promoter.settings import git_remote, settings
+from promoter.settings import WorkflowServer, git_remote, settings
 
 ENVIRONMENT = {
     "PROMOTER_REPOSITORY": "https://git.example.com/models.git",

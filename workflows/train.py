@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -212,8 +213,9 @@ def template() -> WorkflowTemplate:
             evaluated = as_task(evaluate, saved_model, dataset, _asked("threshold"))
             verified = as_task(verify, saved_model, _asked("store", "policy"))
             published = as_task(publish, saved_model, _asked("store", "version"))
-            evaluated.next(verified)
-            verified.next(published)
+            order = (parts, trained, exported, evaluated, verified, published)
+            for before, after in pairwise(order):
+                before.next(after)
     return made
 
 

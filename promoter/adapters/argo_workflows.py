@@ -309,8 +309,7 @@ def _moment(time: m.Time | None) -> datetime | None:
     """A time of Kubernetes', None where there is none."""
     if time is None:
         return None
-    moment: datetime = time.root.astimezone(UTC)
-    return moment
+    return datetime.fromisoformat(time.root.isoformat()).astimezone(UTC)
 
 
 def _next_attempt(seen: _Seen, attempt: int) -> datetime:
