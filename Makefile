@@ -14,11 +14,14 @@ export UV_PROJECT_ENVIRONMENT := .venv
 help: ## What make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
+# STORE=gs keeps the demo's versions in a Cloud Storage emulator, and not in a folder.
+STORE ?= file
+
 demo: .venv/.demo .tools/bin/prometheus ## Watch three versions: promoted, reverted, and half an upload (4 minutes)
-	@$(BIN)/promoter sandbox demo --directory build/demo
+	@$(BIN)/promoter sandbox demo --directory build/demo --store $(STORE)
 
 demo-all: .venv/.demo .tools/bin/prometheus ## Watch every kind of version there is (10 minutes)
-	@$(BIN)/promoter sandbox demo --directory build/demo --all
+	@$(BIN)/promoter sandbox demo --directory build/demo --store $(STORE) --all
 
 check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minute)
 	@scripts/check.sh

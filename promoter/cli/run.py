@@ -29,7 +29,7 @@ def run() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    Loop(reconciler(given, starts_preflights=True), given.pass_interval).run(stop)
+    Loop(reconciler(given), given.pass_interval).run(stop)
 
 
 @click.command()
@@ -43,7 +43,7 @@ def once(*, dry_run: bool) -> None:
     """
     given = told()
     set_up(given.log_format)
-    passes = reconciler(given, starts_preflights=True)
+    passes = reconciler(given)
     survey = _pass(passes, dry_run=dry_run)
     # They end with this process, and what they find is what it was started for.
     while passes.settle():
