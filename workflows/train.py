@@ -158,6 +158,9 @@ def publish(
 
 def newest(store: str) -> str | None:
     """The address of the newest complete version in a store, None where there is none. Raises StoreUnavailable."""
+    folder = _folder(StoreAddress.from_text(store))
+    if folder is not None and not folder.exists():
+        return None
     complete = wiring.store_at(store).listing(store, Wanted(newest=True)).complete
     return f"{store}/{complete[-1].version}" if complete else None
 
@@ -360,19 +363,27 @@ def main(
             click.echo(publish(saved_model=saved_model, store=store, version=version))
 
 
+def _folder(address: StoreAddress) -> Path | None:
+    """Where a store is on this machine, None for a bucket."""
+    return Path("/", *address.segments) if address.scheme == "file" else None
+
+
 def _store(output: str) -> str:
-    """The store's address; a folder of this machine is made where there is none. Raises InvalidInput."""
+    """The store's address. Raises InvalidInput."""
     store = output.rstrip("/") if "://" in output else Path(output).absolute().as_uri()
     address = StoreAddress.from_text(store)
     if not address.segments:
         raise InvalidInput(f"{output} has no last part that could be the model's name")
-    if address.scheme == "file":
-        Path("/", *address.segments).mkdir(parents=True, exist_ok=True)
     return store
 
 
 def _check_free(store: str, version: ModelVersion | None) -> None:
-    """Raises InvalidInput where the version is in the store already, and StoreUnavailable where it does not answer."""
+    """Raises InvalidInput where the version is in the store already, and StoreUnavailable where it does not answer.
+
+    A folder of this machine is made where there is none.
+    """
+    if (folder := _folder(StoreAddress.from_text(store))) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     opened = wiring.store_at(store)
     if version is None:
         opened.listing(store, Wanted(newest=True))
