@@ -319,19 +319,21 @@ def main(
     work: Path | None,
     dry_run: bool,
 ) -> None:
-    r"""Train ResNet50 on images, export, evaluate, verify and publish it: here, now, and in this order.
+    """Train ResNet50 on images, export, evaluate, verify and publish it: here, now, and in this order.
 
     \b
     Without any images at hand, into a folder (some two minutes on two cores):
       python -m workflows.train --output build/models/resnet50
+
+    \b
     On images of your own, with weights that Keras publishes, into a bucket:
-      python -m workflows.train --images flowers/ --weights resnet50_notop.h5 --size 224 \
+      python -m workflows.train --images flowers/ --weights resnet50_notop.h5 --size 224
         --output gs://shop-models/resnet50
 
     The images are a folder with a subfolder for each class. A part of them is held out; a version that is right on
     fewer of those than --threshold is not published, nor is one that fails its preflight (`promoter verify --help`)
     against the newest version in the store. Exit status 0: it is published. 1: it is not, and why is said.
-    """
+    """  # noqa: D301 - click reads \b
     # TensorFlow's own lines are not about what is asked for here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     needs_tensorflow()
