@@ -2,7 +2,7 @@
 # into .venv and .tools, once, and nothing outside this folder is changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all check test bench setup tools clean
+.PHONY: help demo demo-all check test train bench setup tools clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -28,6 +28,9 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15 --durations-min=1
+
+train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
+	@scripts/train-in-sandbox.sh build/train
 
 bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (5 minutes)
 	@$(BIN)/python -m benchmarks
