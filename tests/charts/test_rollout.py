@@ -89,7 +89,8 @@ def test_promotion_only_takes_the_old_version_away():
 
 
 def test_before_the_first_version_there_is_nothing_to_serve_and_nothing_to_fail():
-    assert [manifest["kind"] for manifest in render(situation("no-release"))] == ["PodMonitor"]
+    kinds = [manifest["kind"] for manifest in render(situation("no-release"))]
+    assert kinds == ["AuthorizationPolicy", "NetworkPolicy", "PodMonitor"]
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -98,8 +99,11 @@ def test_a_live_version_has_one_object_of_each_kind(name):
     tracks = [values["release"][track] for track in ("stable", "canary") if track in values["release"]]
     names = [f"resnet50-v{track['version']}" for track in tracks]
     objects = render(values)
-    for kind in ("ConfigMap", "Deployment", "Service", "DestinationRule"):
+    for kind in ("Deployment", "Service", "PodDisruptionBudget"):
         assert list(of_kind(objects, kind)) == names
+    assert set(names) <= of_kind(objects, "ConfigMap").keys()
+    if values["route"].get("kind", "istio") == "istio":
+        assert list(of_kind(objects, "DestinationRule")) == names
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,8 @@ def test_routes_match_predictions_of_this_model_only():
 
 def test_route_none_renders_no_mesh_object_and_asks_for_no_sidecar():
     values = {**situation("first-step"), "route": {"kind": "none"}}
-    assert {manifest["apiVersion"] for manifest in render(values)} == {"v1", "apps/v1", "monitoring.coreos.com/v1"}
+    versions = {manifest["apiVersion"] for manifest in render(values)}
+    assert versions == {"v1", "apps/v1", "policy/v1", "networking.k8s.io/v1", "monitoring.coreos.com/v1"}
     assert list(templates(values)["resnet50-v42"]["metadata"]["annotations"]) == ["checksum/config"]
 
 
