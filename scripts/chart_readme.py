@@ -2,7 +2,8 @@
 
     scripts/chart_readme.py [--check] CHART…
 
-It stands in README.md of each chart between two marks. With --check nothing is written, and a table that is not up to date fails.
+It stands in README.md of each chart between two marks. With --check nothing is written, and a table that is not up to
+date fails.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ENDS = "<!-- Here it ends. -->\n"
 
 
 def described(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every key that a schema knows, as a dotted path (`a.b`, `list[].c`), with its description ("" where it has none)."""
+    """Every key that a schema knows, as a dotted path (`a.b`, `list[].c`), with its description ("" for none)."""
     yield from _described(schema, schema.get("definitions", {}), "")
 
 
@@ -80,7 +81,9 @@ def main(arguments: list[str]) -> int:
             readme.write_text(after, encoding="utf-8")
         elif before != after:
             stale = True
-            difference = difflib.unified_diff(before.splitlines(), after.splitlines(), str(readme), "as generated", "", "", 0)
+            difference = difflib.unified_diff(
+                before.splitlines(), after.splitlines(), str(readme), "as generated", "", "", 0
+            )
             sys.stderr.write("\n".join(difference) + f"\nrun: scripts/chart_readme.py {chart}\n")
     return int(stale)
 

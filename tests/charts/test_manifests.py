@@ -82,8 +82,12 @@ def test_every_object_carries_the_common_labels_and_no_track(name):
 def test_nothing_is_put_into_sync_waves_or_hooks(name):
     # A wave waits for the health of the one before it: a broken canary would bar its own way back.
     for manifest in render(situation(name)):
-        assert manifest["metadata"].get("annotations", {}).keys() & {
-            "argocd.argoproj.io/sync-wave",
-            "argocd.argoproj.io/hook",
-            "helm.sh/hook",
-        } == set()
+        assert (
+            manifest["metadata"].get("annotations", {}).keys()
+            & {
+                "argocd.argoproj.io/sync-wave",
+                "argocd.argoproj.io/hook",
+                "helm.sh/hook",
+            }
+            == set()
+        )

@@ -197,6 +197,43 @@ def test_capacity_only_grows_while_there_is_a_canary():
     assert floors(after) == {"resnet50-v43": (3, 8)}
 
 
+def test_what_an_autoscaler_owns_no_deployment_says():
+    for name in ("autoscaled", "keda"):
+        assert set(replicas(situation(name)).values()) == {None}
+
+
+def test_keda_keeps_the_floors_of_the_release_and_takes_nothing_away_during_a_rollout():
+    scaled = of_kind(render(situation("keda")), "ScaledObject")
+    limits = {name: (each["spec"]["minReplicaCount"], each["spec"]["maxReplicaCount"]) for name, each in scaled.items()}
+    assert limits == {"resnet50-v42": (10, 10), "resnet50-v43": (4, 8)}
+    for each in scaled.values():
+        assert each["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"] == {
+            "selectPolicy": "Disabled"
+        }
+    alone = situation("keda")
+    del alone["release"]["canary"]
+    (stable,) = of_kind(render(alone), "ScaledObject").values()
+    assert "advanced" not in stable["spec"]
+
+
+def test_keda_asks_for_one_version_and_takes_silence_for_a_fault():
+    for name, each in of_kind(render(situation("keda")), "ScaledObject").items():
+        assert each["spec"]["fallback"]["behavior"] == "currentReplicasIfHigher"
+        assert each["spec"]["fallback"]["replicas"] == each["spec"]["minReplicaCount"]
+        assert len(each["spec"]["triggers"]) == 3
+        for trigger in each["spec"]["triggers"]:
+            assert trigger["metadata"]["ignoreNullValues"] == "false"
+            asked = set(re.findall(r'model_version="(\d+)"', trigger["metadata"]["query"]))
+            assert asked == {name.removeprefix("resnet50-v")}
+
+
+def test_further_measures_of_the_pods_stand_beside_the_cpu():
+    values = situation("autoscaled")
+    values["autoscaling"]["hpa"] = {"podMetrics": [{"name": "queue_length", "averageValue": "30"}]}
+    for autoscaler in of_kind(render(values), "HorizontalPodAutoscaler").values():
+        assert [metric["type"] for metric in autoscaler["spec"]["metrics"]] == ["Resource", "Pods"]
+
+
 def test_pods_carry_their_version_and_never_their_track():
     for name, template in templates(situation("first-step")).items():
         assert template["metadata"]["labels"] == {

@@ -1,4 +1,4 @@
-"""Alerts fire when they should and are silent when they should be, in Prometheus' own unit tests over the rendered rules."""
+"""Alerts fire when they should and are silent when they should be: Prometheus' unit tests over the rendered rules."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_prometheus_takes_the_rules_in_every_situation(name, tmp_path):
 
 
 def test_every_alert_says_what_is_wrong_and_has_a_heading_in_the_runbook():
-    headings = {line.removeprefix("## ").strip().lower() for line in RUNBOOK.read_text().splitlines() if line[:3] == "## "}
+    headings = {
+        line.removeprefix("## ").strip().lower() for line in RUNBOOK.read_text().splitlines() if line[:3] == "## "
+    }
     for alert in alerts():
         assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
         assert urlsplit(alert["annotations"]["runbook_url"]).fragment == alert["alert"].lower()
@@ -109,7 +111,9 @@ def test_rules_without_a_runbook_are_refused():
 @pytest.fixture(scope="module")
 def dashboard():
     (config,) = (
-        manifest for name, manifest in of_kind(render(situation("monitored")), "ConfigMap").items() if "dashboard" in name
+        manifest
+        for name, manifest in of_kind(render(situation("monitored")), "ConfigMap").items()
+        if "dashboard" in name
     )
     assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
     (text,) = config["data"].values()
@@ -130,7 +134,12 @@ def test_the_dashboard_asks_for_this_model_only(dashboard):
 
 
 def test_every_metric_that_is_asked_for_exists(dashboard):
-    recorded = {rule["record"] for group in rules(situation("monitored"))["groups"] for rule in group["rules"] if "record" in rule}
+    recorded = {
+        rule["record"]
+        for group in rules(situation("monitored"))["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
     autoscalers = of_kind(render(situation("keda")), "ScaledObject").values()
     scaling = [trigger["metadata"]["query"] for scaled in autoscalers for trigger in scaled["spec"]["triggers"]]
     watched = [rule["expr"] for group in rules(situation("monitored"))["groups"] for rule in group["rules"]]

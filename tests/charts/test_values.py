@@ -105,13 +105,33 @@ def test_a_volume_without_a_path_to_mount_it_at_is_refused():
 
 # (situation, changes, what the refusal says: where it is and what to do)
 UNFIT = [
-    ("first-step", {"release.canary.version": 42}, r"release\.canary\.version: 42 is stable already; take the canary away"),
-    ("first-step", {"model.versionPolicy": "latest"}, r"model\.versionPolicy: latest would pass the canary by.*leave this"),
+    (
+        "first-step",
+        {"release.canary.version": 42},
+        r"release\.canary\.version: 42 is stable already; take the canary away",
+    ),
+    (
+        "first-step",
+        {"model.versionPolicy": "latest"},
+        r"model\.versionPolicy: latest would pass the canary by.*leave this",
+    ),
     ("first-step", {"model.version": 42}, r"model\.version: is read with model\.versionPolicy `specific` only"),
     ("no-release", {"model.versionPolicy": "specific"}, r"model\.version: the policy `specific` needs the number"),
-    ("s3", {"storage.s3.fetchImage": ""}, r"storage\.s3\.fetchImage: TensorFlow Serving reads no s3:// since 2\.7; name the"),
-    ("s3", {"model.versionPolicy": "latest", "release": {}}, r"model\.versionPolicy: `latest` needs a store that the server"),
-    ("s3", {"model.versionPolicy": "specific", "model.version": 3, "release": {}}, r"model\.digest: .*`promoter versions`"),
+    (
+        "s3",
+        {"storage.s3.fetchImage": ""},
+        r"storage\.s3\.fetchImage: TensorFlow Serving reads no s3:// since 2\.7; name the",
+    ),
+    (
+        "s3",
+        {"model.versionPolicy": "latest", "release": {}},
+        r"model\.versionPolicy: `latest` needs a store that the server",
+    ),
+    (
+        "s3",
+        {"model.versionPolicy": "specific", "model.version": 3, "release": {}},
+        r"model\.digest: .*`promoter versions`",
+    ),
     ("s3", {"storage.gcs.secretName": "key"}, r"storage\.gcs\.secretName: is the key to a store gs://"),
     ("gcs", {"externalSecret.store": "vault"}, r"externalSecret\.store: name the Secret to make"),
     ("gpu", {"externalSecret.data": []}, r"externalSecret\.data: say which key"),
@@ -121,24 +141,45 @@ UNFIT = [
     ("keda", {"batching.allowedBatchSizes": [32, 8, 64]}, r"batching\.allowedBatchSizes: 8 follows 32; they must rise"),
     ("keda", {"autoscaling.maxReplicas": 2}, r"autoscaling\.maxReplicas: 2 is below autoscaling\.minReplicas, 3"),
     ("keda", {"autoscaling.keda.prometheus": ""}, r"autoscaling\.keda\.prometheus: KEDA needs the address"),
-    ("keda", {"batching.enabled": False}, r"autoscaling\.keda\.queueDelayMilliseconds: only a server with batching\.enabled"),
+    (
+        "keda",
+        {"batching.enabled": False},
+        r"autoscaling\.keda\.queueDelayMilliseconds: only a server with batching\.enabled",
+    ),
     ("keda", {"monitoring.enabled": False}, r"autoscaling\.kind: keda asks Prometheus.*monitoring\.enabled"),
     (
         "keda",
-        {f"autoscaling.keda.{key}": 0 for key in ("requestsPerSecond", "latencyMilliseconds", "queueDelayMilliseconds")},
+        {
+            f"autoscaling.keda.{key}": 0
+            for key in ("requestsPerSecond", "latencyMilliseconds", "queueDelayMilliseconds")
+        },
         r"autoscaling\.keda: set what to scale by",
     ),
-    ("gcs", {"terminationDrainSeconds": 10}, r"terminationDrainSeconds: a pod is killed 15 s after .* 30 s; set it to 35"),
-    ("gateway-api", {"route.grpcHosts": ["resnet50.example.com"]}, r"route\.grpcHosts: resnet50\.example\.com is in route"),
+    (
+        "gcs",
+        {"terminationDrainSeconds": 10},
+        r"terminationDrainSeconds: a pod is killed 15 s after .* 30 s; set it to 35",
+    ),
+    (
+        "gateway-api",
+        {"route.grpcHosts": ["resnet50.example.com"]},
+        r"route\.grpcHosts: resnet50\.example\.com is in route",
+    ),
     ("gateway-api", {"route.gateways": ["public"]}, r"route\.gateways: public needs its namespace"),
-    ("gateway-api", {"route.callers": [{"namespace": "a", "to": "canary"}]}, r"route\.callers: is Istio's; with route\.kind"),
+    (
+        "gateway-api",
+        {"route.callers": [{"namespace": "a", "to": "canary"}]},
+        r"route\.callers: is Istio's; with route\.kind",
+    ),
     ("gateway-api", {"route.retries.attempts": 2}, r"route\.retries\.attempts: is Istio's"),
     ("gateway-api", {"route.rateLimit.requestsPerSecond": 9}, r"route\.rateLimit: is Istio's.*do it at the gateway"),
     ("first-step", {"route.grpcHosts": ["grpc.example.com"]}, r"route\.grpcHosts: is for route\.kind gateway-api"),
 ]
 
 
-@pytest.mark.parametrize(("name", "changes", "said"), UNFIT, ids=[f"{name}-{next(iter(keys))}" for name, keys, _ in UNFIT])
+@pytest.mark.parametrize(
+    ("name", "changes", "said"), UNFIT, ids=[f"{name}-{next(iter(keys))}" for name, keys, _ in UNFIT]
+)
 def test_values_that_do_not_fit_together_are_refused_with_the_remedy(name, changes, said):
     values = situation(name)
     for key, value in changes.items():
