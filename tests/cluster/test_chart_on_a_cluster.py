@@ -1,4 +1,4 @@
-"""Whatever the chart renders, a real API server takes: with defaults, CEL rules and admission, and without a warning."""
+"""Whatever the chart renders, a real API server takes: with defaults, CEL rules and admission, and no warning."""
 
 from __future__ import annotations
 
