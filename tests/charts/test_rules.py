@@ -67,7 +67,8 @@ def values_of(case):
 def test_rules(name, tmp_path):
     case = yaml.safe_load((Path(__file__).parents[1] / "rules" / f"{name}.yaml").read_text(encoding="utf-8"))
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules(values_of(case))), encoding="utf-8")
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": case["tests"]}
+    interval = case.get("evaluation_interval", "30s")
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": case["tests"]}
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     promtool("test", "rules", tmp_path / "tests.yaml")
 
