@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 
 import pytest
@@ -13,6 +14,7 @@ from charts.rendering import EXAMPLES, SITUATIONS, render, served
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG names no cluster"),
+    pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on PATH"),
 ]
 
 
