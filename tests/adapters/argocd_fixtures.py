@@ -128,8 +128,14 @@ def tree(*nodes: dict[str, Any]) -> dict[str, Any]:
     return {"nodes": [*others, *nodes], "orphanedNodes": None, "hosts": [{"name": "node-3"}], "shardsCount": 1}
 
 
-def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A live VirtualService; `grpc` and `rest` are weights by host, None leaves a weight out."""
+SOME = {"uri": {"prefix": "/"}, "headers": {"x-model-version": {"exact": "canary"}}}
+
+
+def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None, testers: str = "") -> dict[str, Any]:
+    """A live VirtualService; `grpc` and `rest` are weights by host, None leaves a weight out.
+
+    testers: the host that requests with a header are sent to, before all others.
+    """
 
     def rule(name: str, weights: dict[str, Any], port: int) -> dict[str, Any]:
         routes = []
@@ -144,9 +150,28 @@ def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None) ->
         "metadata": {"name": "resnet50", "namespace": "production", "resourceVersion": "184465"},
         "spec": {
             "hosts": ["resnet50"],
-            "http": [rule("grpc", grpc, 8500), rule("rest", grpc if rest is None else rest, 8501)],
+            "http": [
+                *([rule("grpc-canary-0", {testers: 100}, 8500) | {"match": [SOME]}] if testers else []),
+                rule("grpc", grpc, 8500),
+                rule("rest", grpc if rest is None else rest, 8501),
+            ],
         },
     }
+
+
+def gateway_route(kind: str, weights: dict[str, Any], testers: str = "") -> dict[str, Any]:
+    """A live HTTPRoute or GRPCRoute, as the API server completes it; `weights` by Service."""
+    matched = {"path": {"type": "Exact", "value": "/v1/models/resnet50:predict"}, "method": "POST"}
+    if kind == "GRPCRoute":
+        matched = {"method": {"type": "Exact", "service": "tensorflow.serving.PredictionService"}}
+    some = {**matched, "headers": [{"type": "Exact", "name": "x-model-version", "value": "canary"}]}
+
+    def rule(match: dict[str, Any], backends: dict[str, Any]) -> dict[str, Any]:
+        refs = [{"group": "", "kind": "Service", "name": name, "weight": weight} for name, weight in backends.items()]
+        return {"matches": [match], "backendRefs": refs}
+
+    rules = [*([rule(some, {testers: 100})] if testers else []), rule(matched, weights)]
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "spec": {"rules": rules}}
 
 
 def managed_resources(live: dict[str, Any] | None, name: str = "resnet50") -> dict[str, Any]:
