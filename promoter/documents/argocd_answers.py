@@ -157,10 +157,19 @@ def _pod(node: _Object) -> Pod:
 
 
 def _weights(model: str, route: _Object) -> Mapping[ModelVersion, int] | None:
-    """Percentage of requests by version, None where the HTTP routes differ or one of them is not ours."""
-    rules = _objects(_object(route.get("spec")).get("http"))
+    """Percentage of requests by version, None where the HTTP routes differ or one of them is not ours.
+
+    Rules that are for the requests of some callers only, testers say, are no part of the split.
+    """
+    rules = [rule for rule in _objects(_object(route.get("spec")).get("http")) if not _is_for_some_callers(rule)]
     weights = [_rule_weights(model, _objects(rule.get("route"))) for rule in rules]
     return weights[0] if weights and all(other == weights[0] for other in weights) else None
+
+
+def _is_for_some_callers(rule: _Object) -> bool:
+    """Whether a request must have more than the right path to be matched by this rule."""
+    matches = _objects(rule.get("match"))
+    return bool(matches) and all(match.keys() - {"uri", "name"} for match in matches)
 
 
 def _rule_weights(model: str, destinations: list[_Object]) -> Mapping[ModelVersion, int] | None:

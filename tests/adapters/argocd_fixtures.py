@@ -128,8 +128,14 @@ def tree(*nodes: dict[str, Any]) -> dict[str, Any]:
     return {"nodes": [*others, *nodes], "orphanedNodes": None, "hosts": [{"name": "node-3"}], "shardsCount": 1}
 
 
-def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A live VirtualService; `grpc` and `rest` are weights by host, None leaves a weight out."""
+SOME = {"uri": {"prefix": "/"}, "headers": {"x-model-version": {"exact": "canary"}}}
+
+
+def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None, testers: str = "") -> dict[str, Any]:
+    """A live VirtualService; `grpc` and `rest` are weights by host, None leaves a weight out.
+
+    testers: the host that requests with a header are sent to, before all others.
+    """
 
     def rule(name: str, weights: dict[str, Any], port: int) -> dict[str, Any]:
         routes = []
@@ -144,7 +150,11 @@ def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None) ->
         "metadata": {"name": "resnet50", "namespace": "production", "resourceVersion": "184465"},
         "spec": {
             "hosts": ["resnet50"],
-            "http": [rule("grpc", grpc, 8500), rule("rest", grpc if rest is None else rest, 8501)],
+            "http": [
+                *([rule("grpc-canary-0", {testers: 100}, 8500) | {"match": [SOME]}] if testers else []),
+                rule("grpc", grpc, 8500),
+                rule("rest", grpc if rest is None else rest, 8501),
+            ],
         },
     }
 

@@ -1,7 +1,6 @@
 """The chart as Argo CD renders it: Helm's own code over values files. What must follow from it is for the tests.
 
-`python tests/charts/rendering.py --write` writes `golden/` and the table in the chart's README anew; then read the
-difference before committing it.
+`python tests/charts/rendering.py --write` writes `golden/` anew; then read the difference before committing it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "model-serving"
 GOLDEN = Path(__file__).parent / "golden"
-README = CHART / "README.md"
 SITUATIONS = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
-
-_TABLE_BEGINS = "<!-- The table is written by tests/charts/rendering.py. -->\n"
-_TABLE_ENDS = "<!-- Here it ends. -->\n"
+# What people start from; the one for development stands alone.
+EXAMPLES = {path.stem.removeprefix("values-"): path for path in sorted(CHART.glob("values-*.yaml"))}
 
 
 def read_values(*paths: Path) -> dict[str, Any]:
@@ -39,6 +36,11 @@ def read_values(*paths: Path) -> dict[str, Any]:
 def situation(name: str) -> dict[str, Any]:
     """The values of `ci/<name>-values.yaml`."""
     return read_values(SITUATIONS[name])
+
+
+def example(name: str) -> dict[str, Any]:
+    """The values of `values-<name>.yaml`."""
+    return read_values(EXAMPLES[name])
 
 
 def render(
@@ -76,52 +78,12 @@ def schema() -> dict[str, Any]:
     return json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 
 
-def described(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Every key that a schema knows, as a dotted path, with its description ("" where it has none)."""
-    for key, value in _resolved(node).get("properties", {}).items():
-        yield f"{path}{key}", value.get("description", "")
-        yield from described(value, f"{path}{key}.")
-
-
-def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    for part in node.get("allOf", []):
-        return schema()["definitions"][part["$ref"].rpartition("/")[2]]
-    return node.get("items", node)
-
-
-def defaults(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of values that holds no further keys, as a dotted path, with its value."""
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from defaults(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
-
-
-def values_table() -> str:
-    """The table of the chart's values: keys and defaults from values.yaml, descriptions from the schema."""
-    descriptions = dict(described(schema()))
-    rows = [
-        f"| `{key}` | `{json.dumps(value)}` | {descriptions[key]} |\n"
-        for key, value in defaults(read_values(CHART / "values.yaml"))
-    ]
-    return "".join(["| Key | Default | Description |\n", "|---|---|---|\n", *rows])
-
-
-def readme_with_table(readme: str) -> str:
-    """The README with the table between its two marks."""
-    before, _, rest = readme.partition(_TABLE_BEGINS)
-    _, _, after = rest.partition(_TABLE_ENDS)
-    return f"{before}{_TABLE_BEGINS}\n{values_table()}\n{_TABLE_ENDS}{after}"
-
-
 def _write() -> None:
     GOLDEN.mkdir(exist_ok=True)
     for path in GOLDEN.glob("*.yaml"):
         path.unlink()
     for name in SITUATIONS:
         (GOLDEN / f"{name}.yaml").write_text(golden_text(render(situation(name))), encoding="utf-8")
-    README.write_text(readme_with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
-from rendering import GOLDEN, SITUATIONS, golden_text, render, situation
+from rendering import EXAMPLES, GOLDEN, SITUATIONS, example, golden_text, render, situation
 
 CUSTOM_RESOURCES = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
@@ -28,8 +28,31 @@ def test_every_golden_file_has_a_situation():
     assert {path.stem for path in GOLDEN.iterdir()} == SITUATIONS.keys()
 
 
+def of_example(name):
+    """An example's objects; where a release is needed, one with a canary."""
+    values = example(name)
+    if values["model"].get("versionPolicy") is None:
+        values["release"] = situation("first-step")["release"]
+    return render(values)
+
+
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("name", ["gcs", "stable-only", "autoscaled"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_kubernetes_takes_the_examples(name, version):
+    for manifest in of_example(name):
+        if manifest["kind"].lower() not in CUSTOM_RESOURCES:
+            kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_custom_resources_of_the_examples_have_the_shape_of_their_definitions(name):
+    for manifest in of_example(name):
+        if manifest["kind"].lower() in CUSTOM_RESOURCES:
+            jsonschema.validate(manifest, CUSTOM_RESOURCES[manifest["kind"].lower()])
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("name", ["gcs", "stable-only", "autoscaled", "gpu", "s3", "keda", "gateway-api"])
 def test_kubernetes_takes_its_own_kinds_strictly(name, version):
     own = [manifest for manifest in render(situation(name)) if manifest["kind"].lower() not in CUSTOM_RESOURCES]
     assert own
@@ -58,5 +81,13 @@ def test_every_object_carries_the_common_labels_and_no_track(name):
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_nothing_is_put_into_sync_waves_or_hooks(name):
     # A wave waits for the health of the one before it: a broken canary would bar its own way back.
-    assert "argocd.argoproj.io/" not in golden_text(render(situation(name)))
-    assert "helm.sh/hook" not in golden_text(render(situation(name)))
+    for manifest in render(situation(name)):
+        assert (
+            manifest["metadata"].get("annotations", {}).keys()
+            & {
+                "argocd.argoproj.io/sync-wave",
+                "argocd.argoproj.io/hook",
+                "helm.sh/hook",
+            }
+            == set()
+        )

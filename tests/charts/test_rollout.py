@@ -89,7 +89,8 @@ def test_promotion_only_takes_the_old_version_away():
 
 
 def test_before_the_first_version_there_is_nothing_to_serve_and_nothing_to_fail():
-    assert [manifest["kind"] for manifest in render(situation("no-release"))] == ["PodMonitor"]
+    kinds = [manifest["kind"] for manifest in render(situation("no-release"))]
+    assert kinds == ["AuthorizationPolicy", "NetworkPolicy", "PodMonitor"]
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -98,8 +99,11 @@ def test_a_live_version_has_one_object_of_each_kind(name):
     tracks = [values["release"][track] for track in ("stable", "canary") if track in values["release"]]
     names = [f"resnet50-v{track['version']}" for track in tracks]
     objects = render(values)
-    for kind in ("ConfigMap", "Deployment", "Service", "DestinationRule"):
+    for kind in ("Deployment", "Service", "PodDisruptionBudget"):
         assert list(of_kind(objects, kind)) == names
+    assert set(names) <= of_kind(objects, "ConfigMap").keys()
+    if values["route"].get("kind", "istio") == "istio":
+        assert list(of_kind(objects, "DestinationRule")) == names
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,8 @@ def test_routes_match_predictions_of_this_model_only():
 
 def test_route_none_renders_no_mesh_object_and_asks_for_no_sidecar():
     values = {**situation("first-step"), "route": {"kind": "none"}}
-    assert {manifest["apiVersion"] for manifest in render(values)} == {"v1", "apps/v1", "monitoring.coreos.com/v1"}
+    versions = {manifest["apiVersion"] for manifest in render(values)}
+    assert versions == {"v1", "apps/v1", "policy/v1", "networking.k8s.io/v1", "monitoring.coreos.com/v1"}
     assert list(templates(values)["resnet50-v42"]["metadata"]["annotations"]) == ["checksum/config"]
 
 
@@ -190,6 +195,43 @@ def test_capacity_only_grows_while_there_is_a_canary():
         if (values is after) == (name == "resnet50-v43")
     } == {"resnet50-v42": {"scaleDown": {"selectPolicy": "Disabled"}}, "resnet50-v43": None}
     assert floors(after) == {"resnet50-v43": (3, 8)}
+
+
+def test_what_an_autoscaler_owns_no_deployment_says():
+    for name in ("autoscaled", "keda"):
+        assert set(replicas(situation(name)).values()) == {None}
+
+
+def test_keda_keeps_the_floors_of_the_release_and_takes_nothing_away_during_a_rollout():
+    scaled = of_kind(render(situation("keda")), "ScaledObject")
+    limits = {name: (each["spec"]["minReplicaCount"], each["spec"]["maxReplicaCount"]) for name, each in scaled.items()}
+    assert limits == {"resnet50-v42": (10, 10), "resnet50-v43": (4, 8)}
+    for each in scaled.values():
+        assert each["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"] == {
+            "selectPolicy": "Disabled"
+        }
+    alone = situation("keda")
+    del alone["release"]["canary"]
+    (stable,) = of_kind(render(alone), "ScaledObject").values()
+    assert "advanced" not in stable["spec"]
+
+
+def test_keda_asks_for_one_version_and_takes_silence_for_a_fault():
+    for name, each in of_kind(render(situation("keda")), "ScaledObject").items():
+        assert each["spec"]["fallback"]["behavior"] == "currentReplicasIfHigher"
+        assert each["spec"]["fallback"]["replicas"] == each["spec"]["minReplicaCount"]
+        assert len(each["spec"]["triggers"]) == 3
+        for trigger in each["spec"]["triggers"]:
+            assert trigger["metadata"]["ignoreNullValues"] == "false"
+            asked = set(re.findall(r'model_version="(\d+)"', trigger["metadata"]["query"]))
+            assert asked == {name.removeprefix("resnet50-v")}
+
+
+def test_further_measures_of_the_pods_stand_beside_the_cpu():
+    values = situation("autoscaled")
+    values["autoscaling"]["hpa"] = {"podMetrics": [{"name": "queue_length", "averageValue": "30"}]}
+    for autoscaler in of_kind(render(values), "HorizontalPodAutoscaler").values():
+        assert [metric["type"] for metric in autoscaler["spec"]["metrics"]] == ["Resource", "Pods"]
 
 
 def test_pods_carry_their_version_and_never_their_track():

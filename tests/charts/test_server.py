@@ -150,3 +150,83 @@ def test_a_digest_pins_the_image():
     image = container(situation("gcs"))["image"]
     assert re.fullmatch(r"tensorflow/serving:2\.20\.0@sha256:[0-9a-f]{64}", image)
     assert container(situation("stable-only"))["image"] == "tensorflow/serving:2.20.0"
+
+
+def with_batching(**batching):
+    return {**situation("stable-only"), "batching": {"enabled": True, **batching}}
+
+
+def test_batches_are_sized_by_people_and_their_threads_by_the_limit():
+    (config,) = of_kind(render(with_batching(maxBatchSize=64, batchTimeoutMicros=500)), "ConfigMap").values()
+    assert config["data"]["batching.config"].splitlines() == [
+        "max_batch_size { value: 64 }",
+        "batch_timeout_micros { value: 500 }",
+        "max_enqueued_batches { value: 2 }",
+        "num_batch_threads { value: 2 }",
+    ]
+    found = flags(with_batching(maxBatchSize=64))
+    assert (found["enable_batching"], found["batching_parameters_file"]) == (
+        "true",
+        "/etc/model-server/batching.config",
+    )
+
+
+def test_calls_enough_for_two_batches_are_let_in():
+    assert flags(with_batching(maxBatchSize=64))["grpc_max_threads"] == "128"
+    assert flags(with_batching(maxBatchSize=8))["grpc_max_threads"] == "32"
+
+
+def test_without_batching_there_is_no_trace_of_it():
+    (config,) = of_kind(render(situation("stable-only")), "ConfigMap").values()
+    assert "batching.config" not in config["data"]
+    assert "enable_batching" not in flags(situation("stable-only"))
+
+
+def test_what_people_set_wins_over_the_limit():
+    found = flags(situation("gpu"))
+    threads = [found[f"tensorflow_{kind}_op_parallelism"] for kind in ("intra", "inter")]
+    assert [*threads, found["grpc_max_threads"], found["rest_api_num_threads"]] == ["4", "2", "512", "16"]
+    assert found["num_request_iterations_for_warmup"] == "3"
+
+
+def test_a_gpu_brings_what_its_pods_need():
+    (template,) = pods(situation("gpu")).values()
+    spec = template["spec"]
+    assert container(situation("gpu"))["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert spec["runtimeClassName"] == "nvidia"
+    assert spec["nodeSelector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_a_key_of_the_store_is_mounted_where_the_server_looks():
+    server = container(situation("gpu"))
+    environment = {entry["name"]: entry["value"] for entry in server["env"]}
+    mounts = {mount["name"]: mount for mount in server["volumeMounts"]}
+    assert environment["GOOGLE_APPLICATION_CREDENTIALS"] == f"{mounts['gcs']['mountPath']}/key.json"
+    (secret,) = of_kind(render(situation("gpu")), "ExternalSecret").values()
+    (template,) = pods(situation("gpu")).values()
+    (volume,) = [volume for volume in template["spec"]["volumes"] if volume["name"] == "gcs"]
+    assert secret["spec"]["target"]["name"] == volume["secret"]["secretName"]
+    assert [entry["secretKey"] for entry in secret["spec"]["data"]] == ["key.json"]
+
+
+def test_a_version_from_s3_is_copied_and_checked_before_the_server_starts():
+    (template,) = pods(situation("s3")).values()
+    (fetch,) = template["spec"]["initContainers"]
+    digest = situation("s3")["release"]["stable"]["digest"]
+    source, folder = "s3://shop-models/resnet50/42", "/models/resnet50/42"
+    assert [*fetch["command"], *fetch["args"]] == ["promoter", "fetch", source, folder, f"--digest={digest}"]
+    (written,) = [mount for mount in fetch["volumeMounts"] if mount["name"] == "model"]
+    (read,) = [mount for mount in container(situation("s3"))["volumeMounts"] if mount["name"] == "model"]
+    assert read == {**written, "readOnly": True}
+    (config,) = of_kind(render(situation("s3")), "ConfigMap").values()
+    assert f'base_path: "{read["mountPath"]}"' in config["data"]["models.config"]
+    assert fetch["securityContext"] == container(situation("s3"))["securityContext"]
+
+
+def test_spreading_looks_at_one_version():
+    for template in pods(situation("keda")).values():
+        (rule,) = template["spec"]["topologySpreadConstraints"]
+        assert rule["labelSelector"]["matchLabels"] == template["metadata"]["labels"]
+        assert rule["whenUnsatisfiable"] == "ScheduleAnyway"

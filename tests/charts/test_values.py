@@ -6,19 +6,8 @@ import copy
 
 import helm_python
 import pytest
-from rendering import (
-    CHART,
-    README,
-    SITUATIONS,
-    defaults,
-    described,
-    read_values,
-    readme_with_table,
-    render,
-    schema,
-    situation,
-    values_table,
-)
+from chart_readme import defaults, described, main
+from rendering import CHART, EXAMPLES, SITUATIONS, example, read_values, render, schema, situation
 
 ABSENT = "absent"
 
@@ -49,7 +38,8 @@ REFUSED = [
     ("model.name", "3d", "/model/name"),
     ("model.name", "a" * 43, "/model/name"),
     ("model.storageUri", ABSENT, "/model/storageUri"),
-    ("model.storageUri", "s3://shop-models/resnet50", "/model/storageUri"),
+    ("model.storageUri", "s3://shop-models", "/model/storageUri"),
+    ("model.storageUri", "https://shop.example.com/models", "/model/storageUri"),
     ("model.storageUri", "gs://shop-models", "/model/storageUri"),
     ("model.storageUri", "file:///models/../etc", "/model/storageUri"),
     ("model.storageUri", "file:///models\n/resnet50", "/model/storageUri"),
@@ -60,7 +50,26 @@ REFUSED = [
     ("image.digest", "sha256:9F2C", "/image/digest"),
     ("replicaCount", 0, "/replicaCount"),
     ("resources.limits.cpu", "two", "/resources/limits/cpu"),
+    ("autoscaling.kind", "vpa", "/autoscaling/kind"),
+    ("autoscaling.enabled", True, "/autoscaling"),
+    ("autoscaling.keda.prometheus", "prometheus:9090", "/autoscaling/keda/prometheus"),
+    ("batching.maxBatchSize", 0, "/batching/maxBatchSize"),
+    ("batching.maxBatchsize", 32, "/batching"),
+    ("threads.rest", 1, "/threads/rest"),
+    ("podSecurity.runAsUser", 0, "/podSecurity/runAsUser"),
+    ("networkPolicy.callers", [{}], "/networkPolicy/callers/0"),
+    ("networkPolicy.store.cidrs", ["storage.googleapis.com"], "/networkPolicy/store/cidrs/0"),
+    ("podDisruptionBudget.maxUnavailable", 0, "/podDisruptionBudget/maxUnavailable"),
+    ("monitoring.rules", {"enabled": True}, "/monitoring/rules/runbookUrl"),
+    ("test.request", {"instance": [1]}, "/test/request"),
+    ("weight", 5, ""),
+    ("route.weight", 5, "/route"),
+    ("route.headers", [{"header": "X-Model", "value": "canary", "to": "canary"}], "/route/headers/0/header"),
+    ("route.headers", [{"header": "x-model", "value": "canary", "to": "43"}], "/route/headers/0/to"),
+    ("route.mirror.percent", 101, "/route/mirror/percent"),
+    ("route.retries.on", ["always"], "/route/retries/on/0"),
     ("route.kind", "gateway", "/route/kind"),
+    ("route.kind", "gateway-api", "/route/gateways"),
     ("route.hosts", [], "/route/hosts"),
     ("route.hosts", ["resnet50.example.com/path"], "/route/hosts/0"),
     ("route.timeout", "10m", "/route/timeout"),
@@ -94,9 +103,94 @@ def test_a_volume_without_a_path_to_mount_it_at_is_refused():
         render(values)
 
 
-def test_a_version_that_is_stable_and_canary_is_refused():
-    with pytest.raises(helm_python.HelmRenderError, match=r"release\.canary\.version: 42 is stable already"):
-        render(changed(situation("first-step"), "release.canary.version", 42))
+# (situation, changes, what the refusal says: where it is and what to do)
+UNFIT = [
+    (
+        "first-step",
+        {"release.canary.version": 42},
+        r"release\.canary\.version: 42 is stable already; take the canary away",
+    ),
+    (
+        "first-step",
+        {"model.versionPolicy": "latest"},
+        r"model\.versionPolicy: latest would pass the canary by.*leave this",
+    ),
+    ("first-step", {"model.version": 42}, r"model\.version: is read with model\.versionPolicy `specific` only"),
+    ("no-release", {"model.versionPolicy": "specific"}, r"model\.version: the policy `specific` needs the number"),
+    (
+        "s3",
+        {"storage.s3.fetchImage": ""},
+        r"storage\.s3\.fetchImage: TensorFlow Serving reads no s3:// since 2\.7; name the",
+    ),
+    (
+        "s3",
+        {"model.versionPolicy": "latest", "release": {}},
+        r"model\.versionPolicy: `latest` needs a store that the server",
+    ),
+    (
+        "s3",
+        {"model.versionPolicy": "specific", "model.version": 3, "release": {}},
+        r"model\.digest: .*`promoter versions`",
+    ),
+    ("s3", {"storage.gcs.secretName": "key"}, r"storage\.gcs\.secretName: is the key to a store gs://"),
+    ("gcs", {"externalSecret.store": "vault"}, r"externalSecret\.store: name the Secret to make"),
+    ("gpu", {"externalSecret.data": []}, r"externalSecret\.data: say which key"),
+    ("stable-only", {"image.tag": "2.14.1"}, r"image\.tag: 2\.14\.1 has no gRPC health service.*take 2\.15 or newer"),
+    ("stable-only", {"image.tag": "2.9.0-gpu"}, r"image\.tag: 2\.9\.0-gpu has no gRPC health service"),
+    ("keda", {"batching.allowedBatchSizes": [8, 32]}, r"batching\.allowedBatchSizes: the last is 32 and must be .* 64"),
+    ("keda", {"batching.allowedBatchSizes": [32, 8, 64]}, r"batching\.allowedBatchSizes: 8 follows 32; they must rise"),
+    ("keda", {"autoscaling.maxReplicas": 2}, r"autoscaling\.maxReplicas: 2 is below autoscaling\.minReplicas, 3"),
+    ("keda", {"autoscaling.keda.prometheus": ""}, r"autoscaling\.keda\.prometheus: KEDA needs the address"),
+    (
+        "keda",
+        {"batching.enabled": False},
+        r"autoscaling\.keda\.queueDelayMilliseconds: only a server with batching\.enabled",
+    ),
+    ("keda", {"monitoring.enabled": False}, r"autoscaling\.kind: keda asks Prometheus.*monitoring\.enabled"),
+    (
+        "keda",
+        {
+            f"autoscaling.keda.{key}": 0
+            for key in ("requestsPerSecond", "latencyMilliseconds", "queueDelayMilliseconds")
+        },
+        r"autoscaling\.keda: set what to scale by",
+    ),
+    (
+        "gcs",
+        {"terminationDrainSeconds": 10},
+        r"terminationDrainSeconds: a pod is killed 15 s after .* 30 s; set it to 35",
+    ),
+    (
+        "gateway-api",
+        {"route.grpcHosts": ["resnet50.example.com"]},
+        r"route\.grpcHosts: resnet50\.example\.com is in route",
+    ),
+    ("gateway-api", {"route.gateways": ["public"]}, r"route\.gateways: public needs its namespace"),
+    (
+        "gateway-api",
+        {"route.callers": [{"namespace": "a", "to": "canary"}]},
+        r"route\.callers: is Istio's; with route\.kind",
+    ),
+    ("gateway-api", {"route.retries.attempts": 2}, r"route\.retries\.attempts: is Istio's"),
+    ("gateway-api", {"route.rateLimit.requestsPerSecond": 9}, r"route\.rateLimit: is Istio's.*do it at the gateway"),
+    ("first-step", {"route.grpcHosts": ["grpc.example.com"]}, r"route\.grpcHosts: is for route\.kind gateway-api"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"), UNFIT, ids=[f"{name}-{next(iter(keys))}" for name, keys, _ in UNFIT]
+)
+def test_values_that_do_not_fit_together_are_refused_with_the_remedy(name, changes, said):
+    values = situation(name)
+    for key, value in changes.items():
+        values = changed(values, key, value)
+    with pytest.raises(helm_python.HelmRenderError, match=said):
+        render(values)
+
+
+@pytest.mark.parametrize("tag", ["2.15.0", "2.20.0-gpu", "3.0.0", "nightly", "latest-gpu", "2.15"])
+def test_an_image_that_may_have_the_health_service_is_taken(tag):
+    render(changed(situation("stable-only"), "image.tag", tag))
 
 
 def test_without_values_the_chart_asks_for_what_it_needs():
@@ -115,7 +209,7 @@ def test_every_default_is_in_the_schema_and_every_key_of_the_schema_is_described
 def test_every_key_of_the_schema_has_a_default_or_stands_below_an_empty_one():
     known = dict(defaults(read_values(CHART / "values.yaml")))
     tops = {".".join(key.split(".")[:depth]) for key in known for depth in range(1, key.count(".") + 1)}
-    empty = tuple(f"{key}." for key, value in known.items() if value in ({}, []))
+    empty = tuple(f"{key}{below}" for key, value in known.items() if value in ({}, []) for below in (".", "[]."))
     assert [
         key for key, _ in described(schema()) if key not in known | dict.fromkeys(tops) and not key.startswith(empty)
     ] == []
@@ -127,7 +221,7 @@ def test_no_object_of_the_schema_takes_unknown_keys():
             if "object" in node.get("type", []) and node.get("additionalProperties", True) is True:
                 yield path
             # Conditions look at keys that are closed elsewhere.
-            for key in node.keys() - {"if", "then"}:
+            for key in node.keys() - {"if", "then", "anyOf"}:
                 yield from open_objects(node[key], f"{path}/{key}")
         elif isinstance(node, list):
             for index, value in enumerate(node):
@@ -137,12 +231,27 @@ def test_no_object_of_the_schema_takes_unknown_keys():
 
 
 def test_the_readme_lists_every_value_as_it_is():
-    readme = README.read_text(encoding="utf-8")
-    assert values_table() in readme
-    assert readme_with_table(readme) == readme
+    assert main(["--check", str(CHART)]) == 0
+
+
+def test_a_readme_that_is_out_of_date_is_told_and_mended(tmp_path, capsys):
+    for name in ("README.md", "values.yaml", "values.schema.json"):
+        (tmp_path / name).write_bytes((CHART / name).read_bytes())
+    values = (tmp_path / "values.yaml").read_text().replace("replicaCount: 1", "replicaCount: 7")
+    (tmp_path / "values.yaml").write_text(values)
+    assert main(["--check", str(tmp_path)]) == 1
+    assert "+| `replicaCount` | `7` |" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 0
+    assert main(["--check", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_helm_finds_no_fault_in_a_situation(name):
     report = helm_python.lint(CHART, situation(name), strict=True)
+    assert report["errors"] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_helm_finds_no_fault_in_an_example(name):
+    report = helm_python.lint(CHART, example(name), strict=True)
     assert report["errors"] == []
