@@ -103,7 +103,8 @@ class LeaseLeadership:
         silent = self._clock() - self._heard_at
         if silent <= self._duration.total_seconds():
             return None
-        return f"the Lease {self._settings.namespace}/{self._settings.name} is out of reach: {self._problem or 'no answer yet'}"
+        lease = f"{self._settings.namespace}/{self._settings.name}"
+        return f"the Lease {lease} is out of reach: {self._problem or 'no answer yet'}"
 
     @contextmanager
     def kept(self) -> Iterator[LeaseLeadership]:

@@ -41,7 +41,7 @@ class _Picture:
     left_out: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ModelFigures(Collector):
     """A collector of the newest pass. Without one, while another promoter leads, it tells nothing."""
 
