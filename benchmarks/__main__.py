@@ -16,6 +16,7 @@ import pygit2
 from rich.console import Console
 
 from benchmarks.figures import Figure, show
+from benchmarks.preflight import resnet50
 from benchmarks.stores import looks
 from promoter.adapters.git import GitRepository, GitSettings
 from promoter.adapters.stores import AllowedStores, FileStore
@@ -42,7 +43,7 @@ MODELS = 1000
 
 def main() -> int:
     """Measure everything and print it."""
-    return 0 if show([*command_line(), *core(), *passes(), *looks()], Console()) else 1
+    return 0 if show([*command_line(), *core(), *passes(), *looks(), *resnet50()], Console()) else 1
 
 
 def command_line() -> list[Figure]:

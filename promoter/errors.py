@@ -4,6 +4,7 @@ PromoterError
 ├── InvalidInput            a person must change something; nothing was written
 │   ├── InvalidName         a name, version, digest or weight is not of its form
 │   ├── InvalidDocument     a file does not parse; carries file, line and remedy
+│   ├── BrokenVersion       the files of a version are not what they should be
 │   └── InvalidSettings     the promoter's own settings are incomplete or contradictory
 ├── Unavailable             a peer did not answer, or answered nonsense; the next pass asks again
 │   ├── RepositoryUnavailable
@@ -45,6 +46,10 @@ class InvalidDocument(InvalidInput):
         self.remedy = remedy
         place = where if line is None else f"{where}:{line}"
         super().__init__(f"{place}: {problem}" + (f". {remedy}" if remedy else ""))
+
+
+class BrokenVersion(InvalidInput):
+    """The files of a version are not what its manifest says, cannot be a version's, or changed while they were read."""
 
 
 class InvalidSettings(InvalidInput):

@@ -24,6 +24,7 @@ from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
+_MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,20 @@ class LeaseName:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything the promoter is told from outside.
+class WorkflowServer:
+    """Argo Server, and the namespace that holds the WorkflowTemplate of preflights. token_file: None sends none."""
 
-    preflight: where, None for none at all. listen: None opens no port. lease: None makes passes whoever else does.
+    url: str
+    token_file: Path | None
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the promoter is told from outside. preflight: where, None for none at all.
+
+    workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
+    whoever else does.
     """
 
     git: GitRemote
@@ -73,6 +84,8 @@ class Settings:
     proxy_metrics: ProxyMetrics
     stores: tuple[str, ...]
     preflight: PreflightPlace | None
+    workflows: WorkflowServer | None
+    model_public_key: Path | None
     pass_interval: timedelta
     listing_interval: timedelta
     slowest_pass: timedelta
@@ -88,6 +101,11 @@ def git_remote(environment: Mapping[str, str]) -> GitRemote:
     remote = _git_remote(read)
     read.done()
     return remote
+
+
+def model_public_key(environment: Mapping[str, str]) -> Path | None:
+    """The part that a preflight needs: the file of the key that versions have to be signed with."""
+    return _Reader(environment).path(_MODEL_PUBLIC_KEY)
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -109,6 +127,8 @@ def settings(environment: Mapping[str, str]) -> Settings:
         proxy_metrics=ProxyMetrics(read.choice("PROXY_METRICS", tuple(ProxyMetrics))),
         stores=read.words("STORES", ""),
         preflight=None if preflight == "off" else PreflightPlace(preflight),
+        model_public_key=read.path(_MODEL_PUBLIC_KEY),
+        workflows=_workflow_server(read, needed=preflight == PreflightPlace.WORKFLOW),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
         slowest_pass=read.duration("SLOWEST_PASS", timedelta(seconds=90)),
@@ -119,6 +139,16 @@ def settings(environment: Mapping[str, str]) -> Settings:
     )
     read.done()
     return built
+
+
+def _workflow_server(read: _Reader, *, needed: bool) -> WorkflowServer | None:
+    if not needed and not read.text("WORKFLOWS_URL", ""):
+        return None
+    return WorkflowServer(
+        url=read.url("WORKFLOWS_URL"),
+        token_file=read.path("WORKFLOWS_TOKEN_FILE"),
+        namespace=read.text("WORKFLOWS_NAMESPACE", "workflows"),
+    )
 
 
 def _git_remote(read: _Reader) -> GitRemote:

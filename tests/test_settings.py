@@ -9,7 +9,7 @@ import pytest
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
-from promoter.settings import git_remote, settings
+from promoter.settings import WorkflowServer, git_remote, settings
 
 ENVIRONMENT = {
     "PROMOTER_REPOSITORY": "https://git.example.com/models.git",
@@ -72,7 +72,16 @@ def test_git_alone_needs_nothing_but_the_repository(tmp_path, monkeypatch):
     ],
 )
 def test_preflights_are_made_unless_they_are_switched_off_in_so_many_words(word, meant):
-    assert settings({**ENVIRONMENT, "PROMOTER_PREFLIGHT": word}).preflight is meant
+    given = {**ENVIRONMENT, "PROMOTER_PREFLIGHT": word, "PROMOTER_WORKFLOWS_URL": "https://argo.example.com"}
+    assert settings(given).preflight is meant
+
+
+def test_preflights_as_workflows_need_argo_servers_url():
+    with pytest.raises(InvalidSettings, match="PROMOTER_WORKFLOWS_URL is not set"):
+        settings({**ENVIRONMENT, "PROMOTER_PREFLIGHT": "workflow"})
+    given = settings({**ENVIRONMENT, "PROMOTER_WORKFLOWS_URL": "https://argo.example.com"})
+    assert given.workflows == WorkflowServer("https://argo.example.com", None, "workflows")
+    assert settings(ENVIRONMENT).workflows is None
 
 
 def test_a_word_that_means_nothing_is_no_switch():

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from promoter import leash
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_preflight import preflight_policy_text
-from promoter.documents.preflight_answer import parse_preflight
+from promoter.documents.preflight_answer import preflight_about
 from promoter.domain.preflight import Preflight, PreflightRequest
-from promoter.errors import InvalidDocument, PreflightUnavailable
+from promoter.errors import PreflightUnavailable
 
 # -P: no module is taken from the folder the promoter happens to run in.
 VERIFY = (sys.executable, "-P", "-m", "promoter", "verify")
@@ -128,22 +128,7 @@ class ProcessPreflights:
             raise PreflightUnavailable(
                 _last_line(errors) or f"`promoter verify` ended with status {process.returncode}"
             )
-        return about(wanted, answer, "the answer of `promoter verify`")
-
-
-def about(wanted: PreflightRequest, answer: bytes | str, where: str) -> Preflight:
-    """The result in `answer`. Raises PreflightUnavailable where it is none, or is about other files."""
-    try:
-        found = parse_preflight(answer, where)
-    except InvalidDocument as error:
-        raise PreflightUnavailable(str(error)) from error
-    compared = None if found.stable is None else found.stable.digest
-    pairs = ((found.candidate.digest, wanted.digest), (compared, wanted.stable_digest))
-    for (seen, pinned), name in zip(pairs, (wanted.candidate, wanted.stable), strict=True):
-        if seen != (None if pinned is None else str(pinned)):
-            why = "" if found.first_failure is None else f" ({found.first_failure.reason})"
-            raise PreflightUnavailable(f"the files of {name} were not those that are pinned{why}")
-    return found
+        return preflight_about(wanted, answer, "the answer of `promoter verify`")
 
 
 def _last_line(errors: bytes) -> str:

@@ -122,6 +122,16 @@ def needs_tensorflow() -> None:
     needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy")
 
 
+def needs_model_signing() -> None:
+    """Raises InvalidInput where the extra `signing` is not installed."""
+    needs("signing", "signatures need model-signing", "model_signing", "OpenSSL")
+
+
+def needs_hera() -> None:
+    """Raises InvalidInput where the extra `workflows` is not installed."""
+    needs("workflows", "preflights as workflows need Hera", "hera")
+
+
 def needs_matplotlib() -> None:
     """Raises InvalidInput where the extra `pictures` is not installed."""
     needs("pictures", "pictures need matplotlib", "matplotlib")

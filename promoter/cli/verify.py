@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 
-from promoter.cli.options import Duration, needs_tensorflow, policy_at
-from promoter.cli.wiring import tells_errors
+from promoter.adapters.stores.download import DownloadLimits
+from promoter.cli.options import Duration, content_of, needs_model_signing, needs_tensorflow, policy_at
+from promoter.cli.wiring import download, tells_no_verdict
 from promoter.documents.preflight_report import preflight_html, preflight_json, preflight_markdown, preflight_text
+from promoter.documents.values_file import max_batch_size
 from promoter.domain.preflight import CheckName, PreflightPolicy
 from promoter.errors import InvalidInput
+from promoter.settings import model_public_key
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PAGE = click.Path(dir_okay=False, path_type=Path)
+
+# What shows on standard error what is being done.
+Show = Callable[[str], None]
 
 
 @click.command()
 @click.argument("candidate")
 @click.option("--stable", metavar="VERSION", help="The version to compare it with, as a folder or an address.")
 @click.option("--policy", "policy_file", type=_FILE, help="A policy.yaml; its `preflight` is what counts here.")
+@click.option(
+    "--values",
+    "values_files",
+    type=_FILE,
+    multiple=True,
+    help="The model's values.yaml: its `batching` says how large batches are, unless the policy does. May be repeated "
+    "as with Helm, the chart's own first.",
+)
 @click.option("--golden", type=_FILE, help="Golden requests, instead of the version's own.")
-@click.option("--time-limit", default="5m", show_default=True, type=Duration(), help="For everything together.")
+@click.option(
+    "--public-key",
+    type=_FILE,
+    help="The key that the version has to be signed with. Without it, PROMOTER_MODEL_PUBLIC_KEY.",
+)
+@click.option(
+    "--time-limit",
+    default="5m",
+    show_default=True,
+    type=Duration(),
+    help="For the checks together; and as long for the downloads before them.",
+)
 @click.option(
     "--memory-limit",
     default=8192,
@@ -34,38 +63,62 @@ _PAGE = click.Path(dir_okay=False, path_type=Path)
     type=click.IntRange(256),
     help="For the process of each version.",
 )
+@click.option(
+    "--download-limit",
+    default=16,
+    show_default=True,
+    metavar="GIB",
+    type=click.IntRange(1),
+    help="For the files of each version that comes from a bucket. They lie in TMPDIR until the end.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", type=_PAGE, help="Write a page in Markdown as well.")
 @click.option("--html", type=_PAGE, help="Write a page in HTML as well.")
-@tells_errors
+@tells_no_verdict
 def verify(
     *,
     candidate: str,
     stable: str | None,
     policy_file: Path | None,
+    values_files: tuple[Path, ...],
     golden: Path | None,
+    public_key: Path | None,
     time_limit: timedelta,
     memory_limit: int,
+    download_limit: int,
     as_json: bool,
     markdown: Path | None,
     html: Path | None,
 ) -> None:
     """What can be known about a version before it serves anybody.
 
-    CANDIDATE is the folder of one version, or its address (file:///models/resnet50/43). Its graph is looked through
-    before anything is loaded; then it is loaded and asked in a process of its own, beside the stable version. Exit
-    status 0: every check passed, or only warned. 1: one failed, and the version should not start a rollout.
+    CANDIDATE is the folder of one version, or its address: gs://models/resnet50/43, s3://models/resnet50/43 or
+    file:///models/resnet50/43. From a bucket it is downloaded into a private folder, which is gone afterwards. Its
+    graph is looked through before anything is loaded; then it is loaded and asked in a process of its own, beside the
+    stable version.
+
+    Exit status 0: every check passed, or only warned. 1: one failed, and the version should not start a rollout. 2:
+    there is no verdict, because an option is wrong, a file or a store cannot be read, or something is not installed.
     """
     needs_tensorflow()
     # They need packages that are not there for everybody.
-    from promoter.preflight.verify import Budget  # noqa: PLC0415 - as above
+    from promoter.preflight.verify import Budget, Given  # noqa: PLC0415 - as above
     from promoter.preflight.verify import verify as verified  # noqa: PLC0415 - as above
 
-    policy = PreflightPolicy() if policy_file is None else policy_at(policy_file).preflight
+    policy = _policy(policy_file, values_files)
+    public_key = public_key or model_public_key(os.environ)
+    signed = None
+    if public_key is not None:
+        needs_model_signing()
+        from promoter.preflight.signed import PublicKey  # noqa: PLC0415 - as above
+
+        signed = PublicKey(public_key).check
     budget = Budget(time_limit.total_seconds(), memory_limit << 20)
     console = Console(stderr=True)
     with console.status(f"verifying {candidate}") as status:
-        found = verified(candidate, stable, policy, golden=golden, budget=budget, told=_teller(status.update))
+        limits = DownloadLimits(download_limit << 30, time.monotonic() + budget.seconds)
+        given = Given(_fetching(limits, status.update), golden, signed)
+        found = verified(candidate, stable, policy, given=given, budget=budget, told=_teller(status.update))
     for path, page in ((markdown, preflight_markdown), (html, preflight_html)):
         if path is not None:
             _write(path, page(found))
@@ -73,8 +126,30 @@ def verify(
     sys.exit(0 if found.passed else 1)
 
 
-def _teller(update: Callable[[str], None]) -> Callable[[CheckName], None]:
-    return lambda name: update(f"checking {name}")
+def _policy(policy_file: Path | None, values_files: tuple[Path, ...]) -> PreflightPolicy:
+    """What the policy asks for; where it says nothing of batches, what the chart's values make of them."""
+    policy = PreflightPolicy() if policy_file is None else policy_at(policy_file).preflight
+    if policy.max_batch_size is not None or not values_files:
+        return policy
+    values = [(content_of(path, "Name a values.yaml"), str(path)) for path in values_files]
+    return replace(policy, max_batch_size=max_batch_size(values))
+
+
+def _fetching(limits: DownloadLimits, show: Show) -> Callable[[str, Path], None]:
+    def fetch(address: str, folder: Path) -> None:
+        show(f"looking for {address}")
+        download(
+            address,
+            folder,
+            limits,
+            progress=lambda done, total: show(f"downloading {address}: {decimal(done)} of {decimal(total)}"),
+        )
+
+    return fetch
+
+
+def _teller(show: Show) -> Callable[[CheckName], None]:
+    return lambda name: show(f"checking {name}")
 
 
 def _write(path: Path, page: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import traceback
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -22,7 +24,9 @@ from promoter.adapters.publishing import Progress
 from promoter.adapters.publishing import publish as publish_to_folder
 from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
 from promoter.adapters.stores.bucket import Bucket
+from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
+from promoter.cli.options import needs_hera
 from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
@@ -89,8 +93,12 @@ def store_at(address: str) -> FileStore | BucketStore:
     scheme = StoreAddress.from_text(address).scheme
     found = stores().get(scheme)
     if found is None:
-        raise InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
+        raise _no_store(scheme)
     return found
+
+
+def _no_store(scheme: str) -> InvalidInput:
+    return InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
 
 
 def publish(directory: Path, address: str, version: ModelVersion | None, progress: Progress) -> StoredVersion:
@@ -102,14 +110,38 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     return publish_to_folder(directory, address, version, progress)
 
 
+def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress) -> None:
+    """Bring the version at `address`, in a bucket, into the empty `folder`; raises what `download_version` does."""
+    place = StoreAddress.from_text(address)
+    opened = _BUCKETS.get(place.scheme)
+    if opened is None:
+        raise _no_store(place.scheme)
+    download_version(opened(place.host), address, folder, limits, progress)
+
+
+def _preflight_runners(given: Settings) -> dict[PreflightPlace, Callable[[], Preflights]]:
+    """Whoever runs preflights, made when the first is asked for: one needs TensorFlow, the other Hera."""
+    runners: dict[PreflightPlace, Callable[[], Preflights]] = {PreflightPlace.PROCESS: ProcessPreflights}
+    server = given.workflows
+    if server is not None:
+
+        def workflows() -> Preflights:
+            needs_hera()
+            from promoter.adapters.argo_workflows import WorkflowPreflights  # noqa: PLC0415 - a second that few need
+
+            signed = given.model_public_key is not None
+            return WorkflowPreflights(server.url, server.token_file, server.namespace, signed=signed)
+
+        runners[PreflightPlace.WORKFLOW] = workflows
+    return runners
+
+
 def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
     """The real world. starts_preflights: versions that need one are verified; else they wait."""
     allowed = AllowedStores(given.stores, stores())
     preflights: Preflights | None = None
     if given.preflight is not None:
-        chosen = ChosenPreflights(
-            {PreflightPlace.PROCESS: ProcessPreflights}, given.preflight, check_address=allowed.check
-        )
+        chosen = ChosenPreflights(_preflight_runners(given), given.preflight, check_address=allowed.check)
         preflights = chosen if starts_preflights else UnaskedPreflights()
     return Ports(
         repository(given.git),
@@ -181,5 +213,29 @@ def tells_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments,
         except PromoterError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(1)
+
+    return telling
+
+
+def tells_no_verdict(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """As `tells_errors`, for commands whose exit status 1 is a verdict: whatever keeps them from one is 2.
+
+    Bugs keep their trace. An interrupt ends the process as a signal does, without waiting for its threads.
+    """
+
+    @wraps(command)
+    def telling(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return command(*args, **kwargs)
+        except PromoterError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+            raise
+        except Exception:  # noqa: BLE001 - it is told, and it is no verdict
+            traceback.print_exc()
+            sys.exit(2)
 
     return telling

@@ -14,11 +14,12 @@ from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
+from promoter.documents.values_file import max_batch_size
 from promoter.domain.calibration import Calibration
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
-from promoter.domain.preflight import Pending, PreflightRequest, PreflightState, Waived
+from promoter.domain.preflight import Grounds, Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
@@ -69,10 +70,19 @@ class Observer:
         withheld = self._withheld(served, release, changed)
         environment = policy.candidates.upstream
         listing = self._upstream(served, head, environment) if environment else None
-        store = self._store(served, head, policy)
+        grounds = self._grounds(served, head, policy)
         since = self._weight_since(served, release, changed)
         return Observation(
-            served, head, release, policy, changed, since, self._traits, withheld=withheld, listing=listing, store=store
+            served,
+            head,
+            release,
+            policy,
+            changed,
+            since,
+            self._traits,
+            withheld=withheld,
+            listing=listing,
+            grounds=grounds,
         )
 
     def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
@@ -171,18 +181,31 @@ class Observer:
         stable = parse_release(content, upstream.release_path).stable
         return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
 
-    def _store(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> str | None:
-        """The store in which the versions lie, at the end of all upstreams; None where a policy there does not tell."""
-        passed = {served.environment}
-        while (upstream := policy.candidates.upstream) is not None:
-            if upstream in passed:
-                return None
-            passed.add(upstream)
-            try:
-                policy = self._policy(replace(served, environment=upstream), head)
-            except InvalidInput:
-                return None
+    def _grounds(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> Grounds | Pending:
+        """Where the versions lie, which may be upstream, and what a preflight asks of them."""
+        try:
+            return Grounds(self._store(served, head, policy), self._filled_in(served, head, policy.preflight))
+        except InvalidInput as error:
+            return Pending(str(error), alarm=True)
+
+    def _store(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> str:
+        """The store at the end of all upstreams. Raises InvalidInput where a policy on the way does not tell."""
+        passed = [served.environment]
+        while policy.candidates.store is None:
+            upstream = policy.candidates.upstream
+            if upstream is None or upstream in passed:
+                raise InvalidInput(f"the upstreams {', '.join(passed)} lead to no store: one of them has to name one")
+            passed.append(upstream)
+            policy = self._policy(replace(served, environment=upstream), head)
         return policy.candidates.store
+
+    def _filled_in(self, served: ServedModel, head: Revision, policy: PreflightPolicy) -> PreflightPolicy:
+        """The policy with the size of the batches that the chart makes, unless it states one."""
+        if policy.max_batch_size is not None:
+            return policy
+        paths = (f"{CHART}/values.yaml", f"{served.folder}/values.yaml")
+        values = [(content, path) for path in paths if (content := self._ports.repository.read(head, path)) is not None]
+        return replace(policy, max_batch_size=max_batch_size(values))
 
     def _preflight(self, seen: Observation, offered: StoredVersion) -> PreflightState:
         """Where the preflight of `offered` stands; one that is not begun yet is begun, unless nothing may start."""
@@ -190,15 +213,15 @@ class Observer:
             return Waived()
         if seen.policy.paused:
             return Pending("policy.yaml says paused")
-        if seen.store is None:
-            return Pending("no policy.yaml upstream tells in which store the versions lie", alarm=True)
-        stable = seen.release.stable
+        if isinstance(seen.grounds, Pending):
+            return seen.grounds
+        store, stable = seen.grounds.store, seen.release.stable
         wanted = PreflightRequest(
-            candidate=f"{seen.store}/{offered.version}",
+            candidate=f"{store}/{offered.version}",
             digest=offered.digest,
-            stable=f"{seen.store}/{stable.version}" if stable else None,
+            stable=f"{store}/{stable.version}" if stable else None,
             stable_digest=stable.digest if stable else None,
-            policy=seen.policy.preflight,
+            policy=seen.grounds.policy,
         )
         try:
             found = self._ports.preflights.ask(wanted)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from promoter.documents.values_file import MOST_ROWS
 from promoter.documents.yaml_schema import Table, converted, items, number, text, whole_number
 from promoter.documents.yaml_text import Value
 from promoter.domain.operations import dangerous
@@ -30,7 +31,7 @@ def read_preflight(value: Value) -> PreflightPolicy:
         agreement=table.optional("agreement", number(above=0, at_most=1), None),
         latency_ratio=table.optional("latency_ratio", ratio, absent.latency_ratio),
         memory_ratio=table.optional("memory_ratio", ratio, absent.memory_ratio),
-        max_batch_size=table.optional("max_batch_size", whole_number(1, 65536), absent.max_batch_size),
+        max_batch_size=table.optional("max_batch_size", whole_number(1, MOST_ROWS), absent.max_batch_size),
         operations=frozenset(table.optional("operations", items(converted(text, _operation)), ())),
         run=table.optional("run", converted(text, _place), None),
     )
@@ -42,12 +43,13 @@ def preflight_policy_text(policy: PreflightPolicy) -> str:
         "warn": sorted(policy.warn),
         "latency_ratio": policy.latency_ratio,
         "memory_ratio": policy.memory_ratio,
-        "max_batch_size": policy.max_batch_size,
         "operations": sorted(policy.operations),
     }
     if policy.tolerance is not None:
         parts = {"absolute": policy.tolerance.absolute, "relative": policy.tolerance.relative}
         wanted["tolerance"] = {name: value for name, value in parts.items() if value}
+    if policy.max_batch_size is not None:
+        wanted["max_batch_size"] = policy.max_batch_size
     if policy.agreement is not None:
         wanted["agreement"] = policy.agreement
     # A policy has to name a source of candidates; `verify` does not look at it.

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from promoter.documents.one_line import one_line
-from promoter.domain.preflight import Check, CheckName, Figures, Outcome, Preflight, VerifiedVersion
+from promoter.domain.preflight import Check, CheckName, Figures, Outcome, Preflight, PreflightRequest, VerifiedVersion
 from promoter.domain.version import Digest
-from promoter.errors import InvalidDocument, InvalidName
+from promoter.errors import InvalidDocument, InvalidName, PreflightUnavailable
 
 LARGEST_BYTES = 1024 * 1024
 
@@ -36,6 +36,21 @@ def parse_preflight(content: bytes | str, where: str) -> Preflight:
         raise InvalidDocument(where, None, "the result has no checks, or has one twice")
     if verdict != ("pass" if found.passed else "fail"):
         raise InvalidDocument(where, None, "the verdict is not the one that its checks come to")
+    return found
+
+
+def preflight_about(wanted: PreflightRequest, answer: bytes | str, where: str) -> Preflight:
+    """The result in `answer`. Raises PreflightUnavailable where it is none, or is about other files."""
+    try:
+        found = parse_preflight(answer, where)
+    except InvalidDocument as error:
+        raise PreflightUnavailable(str(error)) from error
+    compared = None if found.stable is None else found.stable.digest
+    pairs = ((found.candidate.digest, wanted.digest), (compared, wanted.stable_digest))
+    for (seen, pinned), name in zip(pairs, (wanted.candidate, wanted.stable), strict=True):
+        if seen != (None if pinned is None else str(pinned)):
+            why = "" if found.first_failure is None else f" ({found.first_failure.reason})"
+            raise PreflightUnavailable(f"the files of {name} were not those that are pinned{why}")
     return found
 
 

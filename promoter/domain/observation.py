@@ -10,7 +10,7 @@ from promoter.domain.calibration import Calibration
 from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
-from promoter.domain.preflight import Pending, PreflightState
+from promoter.domain.preflight import Grounds, Pending, PreflightState
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
@@ -55,8 +55,7 @@ class Observation:
     it is.
     withheld: what a person took away in that commit, None where nobody did.
     listing: the candidates' source, None where it did not answer.
-    store: the address under which the versions lie that are served and offered, None where nobody can tell.
-    preflight: where the candidate's stands.
+    grounds: what a preflight would rest on, or why there can be none. preflight: where the candidate's stands.
     in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
@@ -76,7 +75,7 @@ class Observation:
     traits: ClusterTraits
     withheld: Withheld | None = None
     listing: Listing | None = None
-    store: str | None = None
+    grounds: Grounds | Pending = NOT_ASKED
     preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None

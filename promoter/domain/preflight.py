@@ -19,9 +19,10 @@ class Outcome(StrEnum):
 
 
 class CheckName(StrEnum):
-    """The checks, in the order in which they are made."""
+    """The checks, in the order in which they are made. SIGNED is made only where a key is asked for."""
 
     FILES = "files"
+    SIGNED = "signed"
     OPERATIONS = "operations"
     STABLE = "stable"
     LOAD = "load"
@@ -35,7 +36,7 @@ class CheckName(StrEnum):
 
 
 # What fails here is not run, or cannot be served at all: no policy makes a warning of it.
-ALWAYS_FATAL = frozenset({CheckName.FILES, CheckName.OPERATIONS, CheckName.STABLE, CheckName.LOAD})
+ALWAYS_FATAL = frozenset({CheckName.FILES, CheckName.SIGNED, CheckName.OPERATIONS, CheckName.STABLE, CheckName.LOAD})
 
 # A figure of a check: a number, or None where it could not be measured.
 Figures = Mapping[str, float | int | None]
@@ -119,7 +120,8 @@ class PreflightPolicy:
     warn: checks that only warn. tolerance: None reports drift as a figure and fails nothing for it.
     agreement: least share of golden rows with the same best class, 0 to 1; None asks for none.
     latency_ratio, memory_ratio: how many times stable's are still allowed.
-    max_batch_size: rows of the largest batch that the server makes; 1 means no batching.
+    max_batch_size: rows of the largest batch that the server makes; 1 means no batching, and None the same where nobody
+    else says.
     operations: further operations that graphs may use, by name.
     run: where it runs; None leaves it to the promoter's settings.
     """
@@ -129,9 +131,22 @@ class PreflightPolicy:
     agreement: float | None = None
     latency_ratio: float = 1.5
     memory_ratio: float = 2.0
-    max_batch_size: int = 1
+    max_batch_size: int | None = None
     operations: frozenset[str] = frozenset()
     run: PreflightPlace | None = None
+
+    @property
+    def largest_batch(self) -> int:
+        """Rows of the largest batch."""
+        return self.max_batch_size or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a model's preflights rest on. store: the address under which its versions lie. policy: all filled in."""
+
+    store: str
+    policy: PreflightPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ from promoter.domain.preflight import (
     PreflightPolicy,
     VerifiedVersion,
 )
-from promoter.errors import InvalidInput
-from promoter.model_folder import open_unchanged
+from promoter.errors import BrokenVersion, InvalidInput
+from promoter.model_folder import open_unchanged, unreadable
 from promoter.preflight import checks
 from promoter.preflight.child import Child, Limits
 from promoter.preflight.facts import Facts, Unreadable, scanned
 from promoter.preflight.golden import GOLDEN_FILE, LARGEST_BYTES, Request, golden_requests, made_up
 from promoter.preflight.running import RUNNER, NotAnswered, Running
-from promoter.preflight.version_files import VersionFiles, identified, version_folder
+from promoter.preflight.version_files import Fetch, NotSigned, VersionFiles, identified, version_folder
 from promoter.saved_model.statuses import ServingError
 from promoter.saved_model.warmup import WARMUP_FILE
 
@@ -43,6 +43,7 @@ _RUN = (CheckName.GOLDEN, CheckName.DRIFT, CheckName.BATCH, CheckName.MEMORY, Ch
 
 # Called with the name of each check before it is made.
 Told = Callable[[CheckName], None]
+Signed = Callable[[VersionFiles], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +68,28 @@ class _Looked:
         return VerifiedVersion(self.address, None if self.files is None else str(self.files.digest))
 
 
-def verify(
-    candidate: str, stable: str | None, policy: PreflightPolicy, *, golden: Path | None, budget: Budget, told: Told
-) -> Preflight:
-    """All checks of `candidate`. stable: None compares with nothing. golden: None takes the candidate's own file.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a preflight is given besides versions and a policy.
 
-    Both are addresses as `version_folder` takes them. Raises InvalidInput where one is no folder, or `golden` cannot
-    be read.
+    fetch: brings a version that is in no folder. golden: None takes the candidate's own file. signed: whether a
+    version is signed, how many files of it; raises NotSigned. None asks for no signature.
     """
-    return _Preflight(policy, golden, budget, told).run(candidate, stable)
+
+    fetch: Fetch
+    golden: Path | None = None
+    signed: Signed | None = None
+
+
+def verify(
+    candidate: str, stable: str | None, policy: PreflightPolicy, *, given: Given, budget: Budget, told: Told
+) -> Preflight:
+    """All checks of `candidate`. stable: None compares with nothing.
+
+    Both are addresses as `version_folder` takes them. The time is counted from when their files are here. Raises
+    InvalidInput where one is no version, or golden requests cannot be read, and what `fetch` raises.
+    """
+    return _Preflight(policy, given, budget, told).run(candidate, stable)
 
 
 class _NotLoaded(Exception):
@@ -89,20 +103,26 @@ class _NotLoaded(Exception):
 class _Preflight:
     """One run; its checks gather in `_checks`."""
 
-    def __init__(self, policy: PreflightPolicy, golden: Path | None, budget: Budget, told: Told) -> None:
+    def __init__(self, policy: PreflightPolicy, given: Given, budget: Budget, told: Told) -> None:
         self._policy = policy
-        self._golden = golden
+        self._given = given
+        self._budget = budget
         self._memory = budget.memory
         self._cpu = 1 + round(budget.seconds * (os.cpu_count() or 1))
-        self._deadline = time.monotonic() + budget.seconds
+        self._deadline = 0.0
+        self._golden: bytes | None = None
         self._told = told
         self._checks: list[Check] = []
         self._tensorflow: str | None = None
 
     def run(self, candidate: str, stable: str | None) -> Preflight:
+        # A file that cannot be read is not worth the way to the first check.
+        self._golden = None if self._given.golden is None else _read(self._given.golden)
         with ExitStack() as open_versions:
-            folder = open_versions.enter_context(version_folder(candidate))
-            before_folder = None if stable is None else open_versions.enter_context(version_folder(stable))
+            self._told(CheckName.FILES)
+            folder = self._opened(open_versions, candidate)
+            before_folder = None if stable is None else self._opened(open_versions, stable)
+            self._deadline = time.monotonic() + self._budget.seconds
             new = self._looked(candidate, folder)
             old = None if stable is None or before_folder is None else self._stable(stable, before_folder)
             if new.facts is not None:
@@ -121,34 +141,58 @@ class _Preflight:
 
     # Before anything is loaded
 
-    def _looked(self, address: str, folder: Path) -> _Looked:
-        self._told(CheckName.FILES)
+    def _opened(self, open_versions: ExitStack, address: str) -> Path | BrokenVersion:
+        """The folder that a version is in, or what is wrong with its files."""
         try:
-            files = identified(folder)
-        except InvalidInput as error:
-            failed = Check(CheckName.FILES, Outcome.FAIL, str(error))
-            self._add(failed)
-            self._skip((CheckName.OPERATIONS,), "its files are not what they should be")
-            return _Looked(address, None, None, failed)
+            return open_versions.enter_context(version_folder(address, self._given.fetch))
+        except BrokenVersion as error:
+            return error
+
+    def _looked(self, address: str, folder: Path | BrokenVersion) -> _Looked:
+        files = self._files(CheckName.FILES, address, folder)
+        if isinstance(files, _Looked):
+            self._skip(self._before_loading, "its files are not what they should be")
+            return files
         said = "its files are those of its manifest" if files.was_published else "it has no manifest: not published yet"
         self._add(Check(CheckName.FILES, Outcome.PASS, said))
+        if self._given.signed is not None:
+            self._told(CheckName.SIGNED)
+            check = _signed(files, self._given.signed)
+            self._add(check)
+            if check.outcome is Outcome.FAIL:
+                self._skip((CheckName.OPERATIONS,), "nobody answers for it")
+                return _Looked(address, files, None, check)
         self._told(CheckName.OPERATIONS)
-        facts, check = self._scanned(folder)
+        facts, check = self._scanned(files.folder)
         self._add(check)
         return _Looked(address, files, facts, check)
 
-    def _stable(self, address: str, folder: Path) -> _Looked:
+    def _stable(self, address: str, folder: Path | BrokenVersion) -> _Looked:
         self._told(CheckName.STABLE)
-        try:
-            files = identified(folder)
-        except InvalidInput as error:
-            failed = Check(CheckName.STABLE, Outcome.FAIL, f"the stable version: {error}")
-            self._add(failed)
-            return _Looked(address, None, None, failed)
-        facts, check = self._scanned(folder)
+        files = self._files(CheckName.STABLE, address, folder, "the stable version: ")
+        if isinstance(files, _Looked):
+            return files
+        facts, check = self._scanned(files.folder)
         if facts is None:
             self._add(replace(check, name=CheckName.STABLE, reason=f"the stable version: {check.reason}"))
         return _Looked(address, files, facts, check)
+
+    def _files(
+        self, name: CheckName, address: str, folder: Path | BrokenVersion, whose: str = ""
+    ) -> VersionFiles | _Looked:
+        """The version's files; where they are not what they should be, the check of this name fails."""
+        try:
+            if isinstance(folder, BrokenVersion):
+                raise folder
+            return identified(folder)
+        except InvalidInput as error:
+            failed = Check(name, Outcome.FAIL, f"{whose}{error}")
+            self._add(failed)
+            return _Looked(address, None, None, failed)
+
+    @property
+    def _before_loading(self) -> tuple[CheckName, ...]:
+        return (CheckName.OPERATIONS,) if self._given.signed is None else (CheckName.SIGNED, CheckName.OPERATIONS)
 
     def _scanned(self, folder: Path) -> tuple[Facts | None, Check]:
         deadline = min(self._deadline, time.monotonic() + _SCAN_SECONDS)
@@ -280,7 +324,7 @@ class _Preflight:
         except ServingError as error:
             self._skip(measured, f"no request can be made up: {error.message}")
             return
-        check = checks.batch(candidate, request, self._policy.max_batch_size, was_made_up=not requests)
+        check = checks.batch(candidate, request, self._policy.largest_batch, was_made_up=not requests)
         self._add(check)
         if check.outcome is not Outcome.PASS:
             self._skip(measured[1:], "its batches are not answered")
@@ -303,7 +347,7 @@ class _Preflight:
         if not request.inputs.keys() >= signature.inputs.keys() - signature.optional:
             return False
         known = {alias: array for alias, array in request.inputs.items() if alias in signature.inputs}
-        check = checks.batch(stable, replace(request, inputs=known), self._policy.max_batch_size, was_made_up=True)
+        check = checks.batch(stable, replace(request, inputs=known), self._policy.largest_batch, was_made_up=True)
         return check.outcome is Outcome.PASS
 
     @contextmanager
@@ -319,20 +363,17 @@ class _Preflight:
 
     @property
     def _golden_name(self) -> str:
-        return GOLDEN_FILE if self._golden is None else str(self._golden)
+        return GOLDEN_FILE if self._given.golden is None else str(self._given.golden)
 
     def _golden_content(self, files: VersionFiles) -> bytes | None:
-        """The file of golden requests, None where there is none. Raises InvalidInput where it cannot be read."""
+        """The golden requests, None where there are none. Raises InvalidInput where they cannot be read."""
+        if self._golden is not None or GOLDEN_FILE not in files.seen:
+            return self._golden
         try:
-            if self._golden is not None:
-                with self._golden.open("rb") as given:
-                    return given.read(LARGEST_BYTES + 1)
-            if GOLDEN_FILE not in files.seen:
-                return None
             with open_unchanged(files.folder / GOLDEN_FILE, files.seen[GOLDEN_FILE]) as own:
                 return own.read(LARGEST_BYTES + 1)
         except OSError as error:
-            raise InvalidInput(f"{self._golden_name} cannot be read: {error.strerror}") from error
+            raise unreadable(error) from error
 
     def _add(self, check: Check) -> None:
         if check.outcome is Outcome.FAIL and check.name in self._policy.warn - ALWAYS_FATAL:
@@ -342,3 +383,21 @@ class _Preflight:
     def _skip(self, names: Iterable[CheckName], reason: str) -> None:
         for name in names:
             self._add(Check(name, Outcome.SKIPPED, reason))
+
+
+def _signed(files: VersionFiles, signed: Signed) -> Check:
+    try:
+        count = signed(files)
+    except NotSigned as error:
+        return Check(CheckName.SIGNED, Outcome.FAIL, str(error))
+    except OSError as error:
+        return Check(CheckName.SIGNED, Outcome.FAIL, f"its signature cannot be read: {error.strerror}")
+    return Check(CheckName.SIGNED, Outcome.PASS, f"all of its {count} files are signed with the key that is asked for")
+
+
+def _read(golden: Path) -> bytes:
+    try:
+        with golden.open("rb") as given:
+            return given.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise unreadable(error) from error

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, digest, parse_manifest
+from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
 from promoter.documents.manifest import write_manifest as checked_manifest
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import Digest
 from promoter.errors import InvalidDocument, InvalidInput
+from promoter.kept_folder import kept_folder
 from promoter.model_folder import SeenFile, manifest_of, regular_files, unreadable
+
+# Brings the version at an address into an empty folder. Raises BrokenVersion where its files are at fault, and another
+# PromoterError where nothing can be said about them.
+Fetch = Callable[[str, Path], None]
+
+
+class NotSigned(Exception):
+    """Why a version does not count as signed, as a sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFiles:
-    """A version's files as they were when their digest was taken. was_published: a manifest says the same of them."""
+    """A version's files as they were when their digest was taken. was_published: a manifest says the same of them.
+
+    seen: all of them. files: those that the digest is about.
+    """
 
     folder: Path
     digest: Digest
     seen: Mapping[str, SeenFile]
+    files: Mapping[str, ManifestFile]
     was_published: bool
 
     def check_unchanged(self) -> None:
@@ -35,18 +48,19 @@ class VersionFiles:
 
 
 @contextmanager
-def version_folder(address: str) -> Iterator[Path]:
-    """The folder that holds the version at `address`: a path, or `file:///models/resnet50/43`. Raises InvalidInput.
+def version_folder(address: str, fetch: Fetch) -> Iterator[Path]:
+    """The folder that holds the version at `address`: a path, `file:///models/resnet50/43`, or what `fetch` brings.
 
-    It may be gone after the context: a store that is not a file system has to bring the files here first.
+    What was brought is gone after the context, and wherever this process ends. Raises InvalidInput, and what `fetch`
+    raises.
     """
-    if "://" not in address:
-        folder = Path(address)
-    else:
-        parsed = StoreAddress.from_text(address)
-        if parsed.scheme != "file":
-            raise InvalidInput(f"{parsed.scheme}:// cannot be verified in place: copy the version's folder here first")
-        folder = Path("/", *parsed.segments)
+    parsed = StoreAddress.from_text(address) if "://" in address else None
+    if parsed is not None and parsed.scheme != "file":
+        with kept_folder("promoter-verify-") as folder:
+            fetch(address, folder)
+            yield folder
+        return
+    folder = Path(address) if parsed is None else Path("/", *parsed.segments)
     if not folder.is_dir():
         raise InvalidInput(f"{address} is not the folder of a version")
     yield folder.absolute()
@@ -69,7 +83,8 @@ def identified(folder: Path) -> VersionFiles:
         raise InvalidInput(error.problem) from error
     if stated is not None:
         _compare(stated, found)
-    return VersionFiles(folder, digest(found), seen, was_published=stated is not None)
+    files = {file.path: file for file in found.files}
+    return VersionFiles(folder, digest(found), seen, files, was_published=stated is not None)
 
 
 def _stated(folder: Path) -> Manifest:

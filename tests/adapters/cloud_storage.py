@@ -87,7 +87,7 @@ class _Storage(Storage):
 class CloudStorage:
     """`requests` is what was asked, in order, as "GET list" or "POST upload"; `faults` are statuses for the next ones.
 
-    always: a status for all of them.
+    always: a status for all of them. content: what is done to a request for content, in place of an answer.
     """
 
     url: str
@@ -95,6 +95,8 @@ class CloudStorage:
     requests: list[str] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     always: int | None = None
+    content: str | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def make_bucket(self, name):
         self.storage.asked.must_be_new = False
@@ -121,7 +123,11 @@ class _Handler(RequestHandler):
         if parts.path == "/requests":
             self.reply(200, self.cloud.requests)
             return
-        self.cloud.requests.append(f"{method} {_kind(parts.path, query)}")
+        kind = _kind(parts.path, query)
+        self.cloud.requests.append(f"{method} {kind}")
+        if kind == "content" and self.cloud.content is not None:
+            self.break_off()
+            return
         fault = self.cloud.faults.pop(0) if self.cloud.faults else self.cloud.always
         if fault is not None:
             self.fail(fault)
@@ -145,6 +151,17 @@ class _Handler(RequestHandler):
         found = self.cloud.storage.objects.get(bucket, {}).get(unquote(name))
         if found is None or found["generation"] != query["generation"]:
             raise _Failed(404)
+
+    def break_off(self):
+        """A byte of many, and then either the end or, where content is "stalled", nothing more."""
+        self.close_connection = True
+        self.send_response(206)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"x")
+        self.wfile.flush()
+        if self.cloud.content == "stalled":
+            self.cloud.stopping.wait(30)
 
     def fail(self, status):
         self.close_connection = True
@@ -199,6 +216,7 @@ def cloud_storage():
     try:
         yield cloud
     finally:
+        cloud.stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -23,7 +23,7 @@ def _aws_server():
 @pytest.fixture
 def cloud(_cloud_server, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", _cloud_server.url)
-    _cloud_server.faults, _cloud_server.always = [], None
+    _cloud_server.faults, _cloud_server.always, _cloud_server.content = [], None, None
     _cloud_server.requests.clear()
     return _cloud_server
 
@@ -37,7 +37,7 @@ def aws(_aws_server, monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    _aws_server.faults, _aws_server.always = [], None
+    _aws_server.faults, _aws_server.always, _aws_server.content = [], None, None
     _aws_server.requests.clear()
     return _aws_server
 

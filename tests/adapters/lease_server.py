@@ -71,7 +71,7 @@ def serving(server):
         def log_message(self, *_):
             pass
 
-        def _any(self):
+        def any(self):
             server.tokens.append(self.headers["Authorization"])
             size = int(self.headers.get("Content-Length", 0))
             body = json.loads(self.rfile.read(size)) if size else None
@@ -84,8 +84,8 @@ def serving(server):
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = _any
-
+    for method in ("GET", "POST", "PUT"):
+        setattr(Handler, f"do_{method}", Handler.any)
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()

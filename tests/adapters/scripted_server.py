@@ -20,6 +20,8 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str
+    body: bytes
 
 
 @dataclass
@@ -41,10 +43,14 @@ def scripted_server() -> Iterator[ScriptedServer]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def do_POST(self):
+            self.do_GET()
+
         def do_GET(self):
+            self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            script.requests.append(Request(parts.path, query, dict(self.headers)))
+            script.requests.append(Request(parts.path, query, dict(self.headers), self.command, self.body))
             self.stopping = script.stopping
             try:
                 script.answer_for(parts.path)(self)

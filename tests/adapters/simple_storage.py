@@ -16,13 +16,14 @@ _ERROR = b"<Error><Code>Scripted</Code><Message>scripted; AWSAccessKeyId=SECRET<
 class SimpleStorage:
     """`requests` is what was asked, in order, as "GET list" or "HEAD object"; `faults` are statuses for the next ones.
 
-    always: a status for all of them.
+    always: a status for all of them. content: anything makes a request for content break off.
     """
 
     url: str
     requests: list[str] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     always: int | None = None
+    content: str | None = None
 
 
 @contextmanager
@@ -36,6 +37,9 @@ def simple_storage():
     def application(environ, start_response):
         is_list = "list-type=2" in environ.get("QUERY_STRING", "")
         aws.requests.append(f"{environ['REQUEST_METHOD']} {'list' if is_list else 'object'}")
+        if aws.content is not None and aws.requests[-1] == "GET object":
+            start_response("206 Partial Content", [("Content-Length", "100")])
+            return [b"x"]
         fault = aws.faults.pop(0) if aws.faults else aws.always
         if fault is None:
             with lock:

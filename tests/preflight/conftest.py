@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from promoter.domain.preflight import CheckName, PreflightPolicy
+from promoter.errors import StoreUnavailable
 from promoter.preflight import checks
-from promoter.preflight.verify import Budget, verify
+from promoter.preflight.verify import Budget, Given, verify
 from promoter.saved_model.protos import saved_model_pb2
 
 BUILD = Path(__file__).with_name("build_versions.py")
@@ -40,24 +41,42 @@ def edited(versions, tmp_path):
     return edit
 
 
+def no_store(address, folder):
+    raise StoreUnavailable(address)
+
+
 @pytest.fixture
-def verified(versions, monkeypatch):
-    """Verifies a version by name or folder, with hardly any measuring. The checks by name, and the whole."""
+def verified_from(monkeypatch):
+    """Verifies addresses, with hardly any measuring."""
     monkeypatch.setattr(checks, "_MOST_TURNS", 2)
     monkeypatch.setattr(checks, "_TURN_SECONDS", 0.005)
 
-    def run(candidate, stable=None, policy=None, *, golden=None, seconds=60.0):
-        found = verify(
-            str(versions / candidate),
-            None if stable is None else str(versions / stable),
+    def run(fetch, candidate, stable=None, policy=None, *, golden=None, signed=None, seconds=60.0):
+        return verify(
+            candidate,
+            stable,
             policy or PreflightPolicy(),
-            golden=golden,
+            given=Given(fetch, golden, signed),
             budget=Budget(seconds, 4 * 2**30),
             told=lambda name: None,
         )
+
+    return run
+
+
+@pytest.fixture
+def verified(versions, verified_from):
+    """Verifies a version by name or folder. The checks by name, and the whole."""
+
+    def run(candidate, stable=None, policy=None, *, signed=None, **options):
+        old = None if stable is None else str(versions / stable)
+        found = verified_from(no_store, str(versions / candidate), old, policy, signed=signed, **options)
         # Every check is there, once, whatever happened.
         names = [check.name for check in found.checks]
-        assert names == [name for name in CheckName if name is not CheckName.STABLE or name in names]
+        expected = (
+            set(CheckName) - ({CheckName.STABLE} - set(names)) - ({CheckName.SIGNED} if signed is None else set())
+        )
+        assert names == [name for name in CheckName if name in expected]
         return found, {check.name.value: check for check in found.checks}
 
     return run

@@ -16,9 +16,9 @@ import pytest
 from promoter.adapters.publishing import publish
 from promoter.domain.preflight import CheckName, Outcome, PreflightPolicy, Tolerance
 from promoter.domain.version import ModelVersion
-from promoter.errors import InvalidInput
+from promoter.errors import BrokenVersion
 from promoter.preflight import checks
-from promoter.preflight.version_files import version_folder
+from promoter.preflight.version_files import NotSigned
 
 pytestmark = pytest.mark.sandbox
 
@@ -238,25 +238,59 @@ def test_files_that_change_meanwhile_fail(edited, verified, monkeypatch):
     assert "changed while it was looked at" in by_name["files"].reason
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [("gs://bucket/model/43", "gs:// cannot be verified in place"), ("/nowhere/43", "is not the folder of a version")],
-)
-def test_other_stores_and_what_is_no_folder_are_refused(address, message):
-    with pytest.raises(InvalidInput, match=message), version_folder(address):
-        pass
+def test_nothing_of_a_version_is_parsed_that_is_not_signed(verified):
+    def refused(files):
+        assert "saved_model.pb" in files.files
+        raise NotSigned("there is no model.sig")
+
+    found, by_name = verified("good", "stable", PreflightPolicy(warn=frozenset({CheckName.SIGNED})), signed=refused)
+    assert failed(found) == ["signed"]
+    assert by_name["operations"].outcome is by_name["load"].outcome is Outcome.SKIPPED
+    found, by_name = verified("good", signed=lambda files: 5)
+    assert found.passed
+    assert by_name["signed"].reason == "all of its 5 files are signed with the key that is asked for"
+
+
+def test_a_version_that_is_brought_here_is_verified_and_gone(versions, verified_from):
+    brought = []
+
+    def fetch(address, folder):
+        shutil.copytree(versions / "stable", folder, dirs_exist_ok=True)
+        brought.append((address, folder))
+
+    found = verified_from(fetch, "s3://models/m/43", "gs://models/m/42")
+    assert found.passed
+    assert [address for address, _ in brought] == ["s3://models/m/43", "gs://models/m/42"]
+    assert not any(folder.exists() for _, folder in brought)
+    assert [found.candidate.address, found.stable.address] == ["s3://models/m/43", "gs://models/m/42"]
+    assert found.candidate.digest == found.stable.digest is not None
+
+
+def test_a_stable_version_whose_files_are_broken_in_the_store_is_no_reason_to_pass(versions, verified_from):
+    def fetch(address, folder):
+        raise BrokenVersion("saved_model.pb is missing")
+
+    found = verified_from(fetch, str(versions / "good"), "gs://models/m/42")
+    assert failed(found) == ["stable"]
+    assert next(check for check in found.checks if check.name is CheckName.STABLE).reason == (
+        "the stable version: saved_model.pb is missing"
+    )
 
 
 # The command
 
 
-def run(*arguments):
-    return subprocess.run([*COMMAND, *map(str, arguments)], check=False, capture_output=True, text=True)
+def run(*arguments, **environment):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], check=False, capture_output=True, text=True, env=os.environ | environment
+    )
 
 
 def test_the_command_says_all_of_it_and_exits_by_the_verdict(versions, tmp_path):
     policy = tmp_path / "policy.yaml"
     policy.write_text("candidates: {upstream: staging}\npreflight: {agreement: 0.9, warn: [latency]}\n")
+    values = tmp_path / "values.yaml"
+    values.write_text("batching: {enabled: true, maxBatchSize: 4}\n")
     pages = ("--markdown", tmp_path / "page.md", "--html", tmp_path / "page.html")
     told = run(versions / "reversed", "--stable", versions / "stable", "--policy", policy, "--json", *pages)
     assert told.returncode == 1
@@ -266,15 +300,33 @@ def test_the_command_says_all_of_it_and_exits_by_the_verdict(versions, tmp_path)
     assert (tmp_path / "page.md").read_text().startswith("# Preflight: fail\n")
     assert found["candidate"]["digest"] in (tmp_path / "page.html").read_text()
     address = f"file://{versions / 'good'}"
-    told = run(address, "--stable", versions / "stable", "--policy", policy)
+    told = run(address, "--stable", versions / "stable", "--policy", policy, "--values", values)
     assert told.returncode == 0
+    assert "batches of 1 and 4 answered" in told.stdout
     assert told.stdout.splitlines()[-1].startswith(f"pass: {address} sha256:")
 
 
-def test_a_folder_that_is_no_version_is_an_error(tmp_path):
-    told = run(tmp_path / "nothing")
-    assert (told.returncode, told.stdout) == (1, "")
-    assert "is not the folder of a version" in told.stderr
+@pytest.mark.parametrize(
+    ("options", "environment", "words"),
+    [
+        ((), {}, "is not the folder of a version"),
+        (("--policy", "{}/wrong"), {}, "wrong:1: "),
+        (("--values", "{}/wrong"), {}, "wrong:1: batching must be a mapping"),
+        (("--golden", "{}/none"), {}, "does not exist"),
+        ((), {"PROMOTER_MODEL_PUBLIC_KEY": "/nowhere.pub"}, "the public key /nowhere.pub cannot be read"),
+    ],
+)
+def test_what_keeps_it_from_a_verdict_is_exit_status_2(tmp_path, options, environment, words):
+    (tmp_path / "wrong").write_text("batching: 8\n")
+    told = run(tmp_path / "nothing", *(option.format(tmp_path) for option in options), **environment)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert words in told.stderr
+
+
+SECRETS = dict.fromkeys(
+    ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "PROMOTER_GIT_TOKEN_FILE"),
+    "SECRET",
+)
 
 
 def children(pid):
@@ -292,11 +344,13 @@ def is_gone(pid):
 def test_ending_it_leaves_nothing_behind(versions, tmp_path, end):
     # A shell lets what runs in its background ignore SIGINT, these tests perhaps among it; at a terminal it counts.
     command = ["env", "--default-signal=INT", *COMMAND, str(versions / "never-ends")]
-    process = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL)
+    environment = os.environ | SECRETS | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 30
     while not (asked := [child for child in children(process.pid) if "runner" in command_of(child)]):
         assert time.monotonic() < until
         time.sleep(0.05)
+    assert all(b"SECRET" not in Path(f"/proc/{child}/environ").read_bytes() for child in children(process.pid))
     process.send_signal(end)
     process.wait(10)
     until = time.monotonic() + 10

@@ -168,14 +168,46 @@ def test_a_version_from_upstream_is_verified_where_its_files_lie(world):
 
 
 @pytest.mark.parametrize(
-    "policy", ["candidates: {upstream: production}\n", "candidates: {}\n", "candidates: {upstream: nowhere}\n"]
+    ("policy", "reason"),
+    [
+        ("candidates: {upstream: production}\n", "the upstreams production, staging lead to no store"),
+        ("candidates: {}\n", "names neither a store nor an upstream"),
+        ("candidates: {upstream: nowhere}\n", "environments/nowhere/ranker/policy.yaml: the file is missing"),
+    ],
 )
-def test_upstreams_that_lead_to_no_store_hold_with_an_alarm(world, policy):
+def test_upstreams_that_lead_to_no_store_hold_with_an_alarm(world, policy, reason):
     downstream(world, policy)
     world.run(10)
     action = next(verdict.action for verdict in world.reconciler.survey(world.now).verdicts if verdict.served == RANKER)
     assert action.alarm
-    assert "no policy.yaml upstream tells in which store the versions lie" in action.reason
+    assert reason in action.reason
+
+
+# How large the server's batches are stands in the chart's values, unless the policy says.
+
+
+@pytest.mark.parametrize(
+    ("policy", "values", "rows"),
+    [
+        ("", None, 1),
+        ("", "batching: {enabled: true}\n", 32),
+        ("", "batching: {enabled: true, maxBatchSize: 8}\n", 8),
+        ("preflight: {max_batch_size: 4}\n", "batching: {enabled: true, maxBatchSize: 8}\n", 4),
+    ],
+)
+def test_the_largest_batch_is_the_one_that_the_server_will_make(world, policy, values, rows):
+    files = {RANKER.policy_path: POLICY + policy, "charts/model-serving/values.yaml": "batching: {maxBatchSize: 32}\n"}
+    world.repository.person(files | ({} if values is None else {f"{RANKER.folder}/values.yaml": values}))
+    world.run(10)
+    assert world.preflights.asked[-1].policy.max_batch_size == rows
+
+
+def test_values_that_do_not_parse_let_nothing_start(world):
+    world.repository.person({f"{RANKER.folder}/values.yaml": "batching: {enabled: maybe}\n"})
+    world.preflights.results[43] = passed(43, 42)
+    world.run(30)
+    assert world.release.canary is None
+    assert "values.yaml" in world.action().reason
 
 
 # Which runner

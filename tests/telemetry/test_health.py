@@ -91,13 +91,13 @@ def test_who_stands_by_is_healthy_and_ready_for_as_long_as_it_looks(health, cloc
 
 
 class Lent:
-    """Leadership that is given and taken: True or False for each time that it is asked for, the last one for ever."""
+    """Leadership that is given and taken: "yes" or "no" for each time that it is asked for, the last one for ever."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
 
     def held(self):
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]) == "yes"
 
 
 def loop_of(world, leadership, *audiences):
@@ -107,18 +107,18 @@ def loop_of(world, leadership, *audiences):
 def test_who_does_not_lead_asks_nobody_and_changes_nothing(health):
     world = World(versions=[42, 43])
     world.repository.fetch = None
-    assert loop_of(world, Lent(False), health).one_turn() == timedelta(seconds=1)
+    assert loop_of(world, Lent("no"), health).one_turn() == timedelta(seconds=1)
     assert health.unready() is None
 
 
 def test_a_lead_that_is_lost_in_a_pass_pushes_nothing():
     world = World(versions=[42, 43])
-    loop = loop_of(world, Lent(True, False))
+    loop = loop_of(world, Lent("yes", "no"))
     for _ in range(3):
         loop.one_turn()
         world.advance(5)
     assert world.subjects() == []
-    loop_of(world, Lent(True)).one_turn()
+    loop_of(world, Lent("yes")).one_turn()
     assert world.subjects()
 
 
@@ -158,7 +158,7 @@ def test_a_pass_that_hangs_does_not_hang_the_answers(health):
         raise RepositoryUnavailable("too late")
 
     world.repository.fetch = fetch
-    passing = threading.Thread(target=loop_of(world, Lent(True), health).one_turn)
+    passing = threading.Thread(target=loop_of(world, Lent("yes"), health).one_turn)
     with serve(Endpoints(health.stalled, health.unready, CollectorRegistry()), "127.0.0.1", 0) as port:
         passing.start()
         assert hangs.wait(5)

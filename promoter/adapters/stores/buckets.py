@@ -177,7 +177,7 @@ class BucketStore:
         folder = f"{prefix_of(place)}{name}/"
         found: dict[str, StoredObject] = {}
         for page in pages(self._bucket(place.host), Part(folder)):
-            found |= {item.name[len(folder) :]: item for item in page.objects if not _is_folder(item)}
+            found |= {item.name[len(folder) :]: item for item in page.objects if not is_folder(item)}
             if len(found) > _MOST_FILES:
                 raise InvalidInput(f"there are more than {_MOST_FILES} files in it")
         return found
@@ -264,7 +264,7 @@ def prefix_of(place: StoreAddress) -> str:
     return "".join(f"{segment}/" for segment in place.segments)
 
 
-def _is_folder(found: StoredObject) -> bool:
+def is_folder(found: StoredObject) -> bool:
     """Consoles make an empty object where a person makes a folder."""
     return found.name.endswith("/") and found.size == 0
 

@@ -84,7 +84,7 @@ class Judge(Generic[_Found]):
         """The version's digest; raises InvalidInput with the reason why it is not complete."""
         if isinstance(self._complete, ByManifest):
             return _digest_by_manifest(found, contents)
-        ours = {path: file for path, file in found.items() if not _is_nobodys(path) and path != MANIFEST_FILE}
+        ours = {path: file for path, file in found.items() if not is_nobodys(path) and path != MANIFEST_FILE}
         if isinstance(self._complete, ByMarker):
             marker = self._complete.file
             if marker not in found:
@@ -116,7 +116,7 @@ def _digest_by_manifest(found: Mapping[str, _Found], contents: Contents[_Found])
     if found[MANIFEST_FILE].size > LARGEST_BYTES:
         raise InvalidInput(f"{MANIFEST_FILE} is larger than {LARGEST_BYTES >> 20} MiB")
     manifest = parse_manifest(contents.read(MANIFEST_FILE, found[MANIFEST_FILE]), MANIFEST_FILE)
-    _check_sizes(manifest, found)
+    check_sizes(manifest, found)
     for file in manifest.files:
         if not contents.agrees(file, found[file.path]):
             raise InvalidInput(
@@ -125,8 +125,8 @@ def _digest_by_manifest(found: Mapping[str, _Found], contents: Contents[_Found])
     return digest(manifest)
 
 
-def _check_sizes(manifest: Manifest, found: Mapping[str, _Found]) -> None:
-    """Whether the files that the manifest names are there, with their sizes, and no other.
+def check_sizes(manifest: Manifest, found: Mapping[str, _Found]) -> None:
+    """Raises InvalidInput unless the files that the manifest names are there, with their sizes, and no other.
 
     Another file would be served without being part of the digest.
     """
@@ -137,11 +137,12 @@ def _check_sizes(manifest: Manifest, found: Mapping[str, _Found]) -> None:
             raise InvalidInput(f"{file.path} has {found[file.path].size} bytes, the manifest says {file.size}")
     named = {file.path for file in manifest.files} | {MANIFEST_FILE}
     for path in found:
-        if path not in named and not _is_nobodys(path):
+        if path not in named and not is_nobodys(path):
             raise InvalidInput(f"{path} is not in the manifest: remove it, or publish the version again, as a new one")
 
 
-def _is_nobodys(path: str) -> bool:
+def is_nobodys(path: str) -> bool:
+    """Whether a file belongs to no version: it, or a folder that it is in, has a dot in front."""
     return any(name.startswith(".") for name in path.split("/"))
 
 

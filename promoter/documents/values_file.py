@@ -1,0 +1,48 @@
+"""values.yaml of charts/model-serving, as far as a preflight has to know it: how large the server's batches are.
+
+The chart's own schema judges the file; here only `batching` is read, and everything else is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from promoter.documents.yaml_schema import boolean, refuse, whole_number
+from promoter.documents.yaml_text import Block, Value, parse
+from promoter.errors import InvalidDocument
+
+MOST_ROWS = 65_536
+
+
+def max_batch_size(files: Iterable[tuple[bytes | str, str]]) -> int:
+    """`batching.maxBatchSize`, or 1 where `batching.enabled` is not true, of contents and names; later files win.
+
+    Raises InvalidDocument where a file does not parse, or batching is enabled and its size stands in none of them.
+    """
+    enabled, size, where = False, None, ""
+    for content, name in files:
+        batching = _entries(parse(content, name)).get("batching")
+        found = {} if batching is None else _entries(batching)
+        if "enabled" in found:
+            enabled, where = boolean(found["enabled"]), name
+        if "maxBatchSize" in found:
+            size = whole_number(1, MOST_ROWS)(found["maxBatchSize"])
+    if not enabled:
+        return 1
+    if size is None:
+        raise InvalidDocument(
+            where,
+            None,
+            "batching is enabled and batching.maxBatchSize missing",
+            "Name the chart's values.yaml before it",
+        )
+    return size
+
+
+def _entries(value: Value) -> Mapping[str, Value]:
+    """The values of a mapping; none where nothing stands there."""
+    if isinstance(value, Block):
+        return {key: entry.value for key, entry in value.entries.items()}
+    if not value.is_empty:
+        refuse(value, "must be a mapping", "Write `key: value` lines")
+    return {}
