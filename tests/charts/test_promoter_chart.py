@@ -152,7 +152,7 @@ def test_only_prometheus_comes_in_and_only_the_peers_are_reached():
         for target, _ in ways_out(objects)
         if "namespaceSelector" in target
     }
-    assert spaces == {"argocd", "kube-system", "monitoring"}
+    assert spaces == {"argo", "argocd", "kube-system", "monitoring"}
     assert {port for target, port in ways_out(objects) if "0.0.0.0/0" in target} == {22, 443, 6443}
     assert all("169.254.0.0/16" in target for target, _ in ways_out(objects) if '"0.0.0.0/0"' in target)
     # With workload identity, and only then.
@@ -186,6 +186,7 @@ def test_who_has_no_stores_has_no_way_out_to_them():
         ("prometheus.proxyMetrics", "nginx", "/prometheus/proxyMetrics"),
         ("stores.allowed", ["file:///models"], "/stores/allowed/0"),
         ("preflight", "here", "/preflight"),
+        ("workflows.url", "", "/workflows/url"),
         ("timing.passInterval", "5", "/timing/passInterval"),
         ("timing.passInterval", "", "/timing/passInterval"),
         ("replicaCount", 0, "/replicaCount"),
@@ -213,4 +214,6 @@ def test_every_value_is_described():
 def test_every_setting_can_be_set_by_the_chart():
     documented = (CHART.parents[1] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
     rendered = environment(render(situation("full"))).keys() | environment(render(situation("https"))).keys()
-    assert set(re.findall(r"PROMOTER_[A-Z0-9_]+", documented)) == {name for name in rendered if name[:9] == "PROMOTER_"}
+    assert set(re.findall(r"`(PROMOTER_[A-Z0-9_]+)`", documented)) == {
+        name for name in rendered if name[:9] == "PROMOTER_"
+    }

@@ -65,6 +65,16 @@ A JSON list. Takes the root context.
 {{- $files = append $files (dict "name" "signing" "mount" "/etc/promoter/signing" "secret" .secretName "items" $items) }}
 {{- end }}
 {{- end }}
+{{- if and (eq .Values.preflight "workflow") .Values.workflows.token.secretName }}
+{{- $files = append $files (dict "name" "workflows" "mount" "/etc/promoter/workflows"
+      "secret" .Values.workflows.token.secretName "items" (list (dict "key" .Values.workflows.token.key "path" "token"))) }}
+{{- end }}
+{{- with .Values.modelPublicKey }}
+{{- if .configMapName }}
+{{- $files = append $files (dict "name" "model-key" "mount" "/etc/promoter/model-key" "configMap" .configMapName
+      "items" (list (dict "key" .key "path" "key.pem"))) }}
+{{- end }}
+{{- end }}
 {{- with .Values.stores.gcs }}
 {{- if .secretName }}
 {{- $files = append $files (dict "name" "gcs" "mount" "/etc/promoter/gcs" "secret" .secretName
