@@ -2,7 +2,7 @@
 # into .venv and .tools, once, and nothing outside this folder is changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all check test bench setup tools clean
+.PHONY: help demo demo-all check test train bench setup tools clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -14,17 +14,23 @@ export UV_PROJECT_ENVIRONMENT := .venv
 help: ## What make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
+# STORE=gs keeps the demo's versions in a Cloud Storage emulator, and not in a folder.
+STORE ?= file
+
 demo: .venv/.demo .tools/bin/prometheus ## Watch three versions: promoted, reverted, and half an upload (4 minutes)
-	@$(BIN)/promoter sandbox demo --directory build/demo
+	@$(BIN)/promoter sandbox demo --directory build/demo --store $(STORE)
 
 demo-all: .venv/.demo .tools/bin/prometheus ## Watch every kind of version there is (10 minutes)
-	@$(BIN)/promoter sandbox demo --directory build/demo --all
+	@$(BIN)/promoter sandbox demo --directory build/demo --store $(STORE) --all
 
 check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minute)
 	@scripts/check.sh
 
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15 --durations-min=1
+
+train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
+	@scripts/train-in-sandbox.sh build/train
 
 bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (5 minutes)
 	@$(BIN)/python -m benchmarks

@@ -315,7 +315,7 @@ def _moment(time: m.Time | None) -> datetime | None:
 def _next_attempt(seen: _Seen, attempt: int) -> datetime:
     """When a workflow that came to no result is followed by another one."""
     ended = seen.finished or seen.created or datetime.min.replace(tzinfo=UTC)
-    return ended + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempt, 10))
+    return ended + min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << min(attempt, 10)))
 
 
 def _parameters(wanted: PreflightRequest) -> dict[str, str]:
@@ -323,7 +323,7 @@ def _parameters(wanted: PreflightRequest) -> dict[str, str]:
     found = {
         "candidate": wanted.candidate,
         "stable": wanted.stable or "",
-        "policy": preflight_policy_text(wanted.policy),
+        "policy": preflight_policy_text(wanted.policy, wanted.complete),
         "digest": str(wanted.digest),
     }
     for name, value in found.items():

@@ -119,7 +119,9 @@ class ProcessPreflights:
             stderr=subprocess.PIPE,
         )
         try:
-            answer, errors = process.communicate(preflight_policy_text(wanted.policy).encode(), _PATIENCE)
+            answer, errors = process.communicate(
+                preflight_policy_text(wanted.policy, wanted.complete).encode(), _PATIENCE
+            )
         except subprocess.TimeoutExpired as error:
             process.kill()
             process.communicate()

@@ -25,7 +25,7 @@ from promoter.sandbox.demo.record import Record
 from promoter.sandbox.demo.screen import screen_for
 from promoter.sandbox.demo.stage import Stage, demo_policy
 from promoter.sandbox.demo.summary import LEAST_RATE, as_json, shortcomings, summarise
-from promoter.sandbox.supervisor import Sandbox
+from promoter.sandbox.supervisor import Sandbox, StoreKind
 from promoter.settings import settings
 
 _DEFAULT_DIRECTORY = Path("build/demo")
@@ -37,8 +37,16 @@ _MOST_COMMITS = 1000
 # What a file or a pipe gets: tables need some room.
 _PLAIN_WIDTH = 140
 
+STORE_HELP = (
+    "Keep versions in a folder, or in Cloud Storage: an emulator of the sandbox's own, or the one that "
+    "STORAGE_EMULATOR_HOST names."
+)
+
+# What the versions are dropped into.
+_STORES = {StoreKind.FILE: "a model store", StoreKind.GS: "a bucket in a Cloud Storage emulator"}
+
 _OPENING = """\
-A cluster comes up on this machine: a Git remote, a model store, a sync agent that renders the real chart, a real Envoy,
+A cluster comes up on this machine: a Git remote, {store}, a sync agent that renders the real chart, a real Envoy,
 a real Prometheus, and the promoter. Version 1 of an image classifier answers {rate:g} requests a second; then {count}
 versions are dropped into the store, one after another, and you see what becomes of each.
 The demo's policy asks for less proof than a shop would, so that you need not wait: an excess of failed requests of 2 %
@@ -55,6 +63,13 @@ is let through instead of 0.5 %, soak and guard take 10 s instead of minutes, an
     help="Where everything is kept. What an earlier demo left there is removed.",
 )
 @click.option("--all", "every", is_flag=True, help="Every kind of version there is, not only three.")
+@click.option(
+    "--store",
+    type=click.Choice([kind.value for kind in StoreKind]),
+    default=StoreKind.FILE.value,
+    show_default=True,
+    help=STORE_HELP,
+)
 @click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")
 @click.option(
     "--rate",
@@ -71,7 +86,7 @@ is let through instead of 0.5 %, soak and guard take 10 s instead of minutes, an
     help="The checkout whose charts/ the sandbox uses.",
 )
 @tells_errors
-def demo(directory: Path, rate: float, project: Path, *, every: bool, keep: bool) -> None:
+def demo(directory: Path, rate: float, project: Path, store: str, *, every: bool, keep: bool) -> None:
     """Watch versions end promoted or reverted, by commits.
 
     Leaves report.html, with pictures, and summary.json. Exit status 0 if every version ended as it must, no request
@@ -81,8 +96,10 @@ def demo(directory: Path, rate: float, project: Path, *, every: bool, keep: bool
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     cast = characters(every=every)
     files = DemoDirectory.begin(directory)
-    console.print(_OPENING.format(rate=rate, count=len(cast)), highlight=False, soft_wrap=True)
-    sandbox = Sandbox.create(files.path, project=project, port_base=0, rate=rate, policy=demo_policy)
+    kind = StoreKind(store)
+    opening = _OPENING.format(rate=rate, count=len(cast), store=_STORES[kind])
+    console.print(opening, highlight=False, soft_wrap=True)
+    sandbox = Sandbox.create(files.path, project=project, port_base=0, rate=rate, policy=demo_policy, store=kind)
     with _terminable(), _taken_down(sandbox, console, keep=keep), screen_for(console) as screen:
         try:
             stage = Stage(sandbox, files.models, screen)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from promoter.adapters.golden_recorder import recording
-from promoter.cli.options import Duration
+from promoter.cli.options import Duration, warm_up
 from promoter.cli.wiring import tells_errors
 from promoter.domain.names import checked_name
 from promoter.errors import InvalidInput
@@ -54,6 +54,19 @@ def record(*, output: Path, server: str, model: str, count: int, within: timedel
         raise InvalidInput(f"no request was answered, so {output} was not written")
     _write(output, bodies)
     click.echo(f"{output} holds {len(bodies)} golden request{'' if len(bodies) == 1 else 's'}")
+
+
+@golden.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--model", required=True, help="The name under which the model is served.")
+@tells_errors
+def warmup(*, directory: Path, model: str) -> None:
+    """Make warm-up requests of the golden ones of the version in DIRECTORY.
+
+    As `promoter publish --warmup` does, for versions that are signed before they are published.
+    """
+    checked_name(model, "model")
+    warm_up(directory, model)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

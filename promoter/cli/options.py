@@ -119,7 +119,20 @@ def needs(extra: str, what: str, *packages: str) -> None:
 
 def needs_tensorflow() -> None:
     """Raises InvalidInput where the extra `verify` is not installed."""
-    needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy")
+    needs("verify", "this needs TensorFlow", "tensorflow", "tensorflow_serving", "numpy", "ml_dtypes")
+
+
+def warm_up(directory: Path, model: str) -> None:
+    """Put warm-up requests made of the golden ones into the version in `directory`, and say so. Raises InvalidInput."""
+    needs_tensorflow()
+    # It needs packages that are not there for everybody.
+    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - as above
+
+    count = add_warmup(directory, model)
+    if count is None:
+        click.echo(f"{directory} has warm-up requests of its own: they are kept", err=True)
+    else:
+        click.echo(f"{directory} has {count} warm-up request{'' if count == 1 else 's'} now", err=True)
 
 
 def needs_model_signing() -> None:

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from promoter.cli.options import needs_tensorflow
+from promoter.cli.options import warm_up
 from promoter.cli.wiring import publish as upload
 from promoter.cli.wiring import tells_errors
 from promoter.domain.store_address import StoreAddress
@@ -46,16 +46,8 @@ def publish(directory: Path, store: str, number: str, *, warmup: bool) -> None:
 
 
 def _warm_up(directory: Path, store: str) -> None:
-    needs_tensorflow()
-    # It needs packages that are not there for everybody.
-    from promoter.preflight.warmup import add_warmup  # noqa: PLC0415 - as above
-
     # Servers count warm-up requests under the name in them, which is the model's: the store's last part.
     segments = StoreAddress.from_text(store).segments
     if not segments:
         raise InvalidInput(f"{store} has no last part that could be the model's name")
-    count = add_warmup(directory, segments[-1])
-    if count is None:
-        click.echo(f"{directory} has warm-up requests of its own: they are kept", err=True)
-    else:
-        click.echo(f"{directory} has {count} warm-up request{'' if count == 1 else 's'} now", err=True)
+    warm_up(directory, segments[-1])

@@ -38,14 +38,14 @@ def run() -> None:
     with ExitStack() as open_until_the_end:
         leadership = None if given.lease is None else open_until_the_end.enter_context(lease(given.lease).kept())
         if given.listen is None:
-            Loop(reconciler(given, starts_preflights=True), given.pass_interval, leadership=leadership).run(stop)
+            Loop(reconciler(given), given.pass_interval, leadership=leadership).run(stop)
             return
         metrics = PassMetrics(CollectorRegistry())
         health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
         reachable = (lambda: None) if leadership is None else leadership.unreachable
         endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
         open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
-        passes = reconciler(given, starts_preflights=True, metrics=metrics)
+        passes = reconciler(given, metrics=metrics)
         Loop(passes, given.pass_interval, leadership=leadership, audiences=(health, metrics)).run(stop)
 
 
@@ -60,7 +60,7 @@ def once(*, dry_run: bool) -> None:
     """
     given = told()
     set_up(given.log_format)
-    passes = reconciler(given, starts_preflights=True)
+    passes = reconciler(given)
     survey = _pass(passes, dry_run=dry_run)
     # They end with this process, and what they find is what it was started for.
     while passes.settle():

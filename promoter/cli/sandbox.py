@@ -16,11 +16,11 @@ from promoter.cli.wiring import tells_errors
 from promoter.domain.application import Application
 
 try:
-    from promoter.cli.demo import demo
+    from promoter.cli.demo import STORE_HELP, demo
     from promoter.sandbox.layout import DEFAULT_PORT_BASE
     from promoter.sandbox.parts import PARTS, TRAFFIC
     from promoter.sandbox.records import read_record
-    from promoter.sandbox.supervisor import DEFAULT_RATE, PartStatus, Sandbox
+    from promoter.sandbox.supervisor import DEFAULT_RATE, PartStatus, Sandbox, StoreKind
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"the sandbox needs {error.name}, which is not installed: install promoter with its extra `sandbox`"
@@ -42,8 +42,8 @@ _part = click.argument("part", type=click.Choice(PARTS))
 def sandbox() -> None:
     """A cluster on one machine: the product as it is, with only the cluster replaced.
 
-    A bare Git repository is the remote and a folder is the bucket. A sync agent renders the real charts and
-    carries them out: model servers, a real Envoy, a real Prometheus. Linux only.
+    A bare Git repository is the remote, and a folder or a Cloud Storage emulator the model store. A sync agent renders
+    the real charts and carries them out: model servers, a real Envoy, a real Prometheus. Linux only.
     """
 
 
@@ -73,15 +73,22 @@ sandbox.add_command(demo)
     show_default=True,
     help="Requests per second of the traffic source.",
 )
+@click.option(
+    "--store",
+    type=click.Choice([kind.value for kind in StoreKind]),
+    show_default="the one that is there, and file where none is",
+    help=STORE_HELP,
+)
 @click.option("--traffic/--no-traffic", help="Send requests at once, before a version is there to answer them.")
 @tells_errors
-def up(directory: Path, project: Path, port_base: int, rate: float, *, traffic: bool) -> None:
+def up(directory: Path, project: Path, port_base: int, rate: float, store: str | None, *, traffic: bool) -> None:
     """Bring the sandbox up, in the background.
 
     What an earlier one in the same folder left running is ended first; its Git remote and its model store are
     kept. Remove the folder to begin anew.
     """
-    made = Sandbox.create(directory, project=project, port_base=port_base, rate=rate, progress=click.echo)
+    kind = None if store is None else StoreKind(store)
+    made = Sandbox.create(directory, project=project, port_base=port_base, rate=rate, store=kind, progress=click.echo)
     made.up([part for part in PARTS if traffic or part != TRAFFIC])
     click.echo(_next_steps(made, directory))
 

@@ -27,7 +27,7 @@ def status(*, as_json: bool) -> None:
 
     Looks at Git, the store, Argo CD and Prometheus as a pass would, and writes nothing.
     """
-    survey = reconciler(told(), starts_preflights=False).survey(datetime.now(UTC).replace(microsecond=0))
+    survey = reconciler(told(), only_looks=True).survey(datetime.now(UTC).replace(microsecond=0))
     if as_json:
         click.echo(json.dumps(_as_data(survey), indent=2, ensure_ascii=False))
     else:

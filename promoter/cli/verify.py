@@ -19,6 +19,7 @@ from promoter.cli.options import Duration, content_of, needs_model_signing, need
 from promoter.cli.wiring import download, tells_no_verdict
 from promoter.documents.preflight_report import preflight_html, preflight_json, preflight_markdown, preflight_text
 from promoter.documents.values_file import max_batch_size
+from promoter.domain.completeness import ByManifest, Completeness
 from promoter.domain.preflight import CheckName, PreflightPolicy
 from promoter.errors import InvalidInput
 from promoter.settings import model_public_key
@@ -33,7 +34,12 @@ Show = Callable[[str], None]
 @click.command()
 @click.argument("candidate")
 @click.option("--stable", metavar="VERSION", help="The version to compare it with, as a folder or an address.")
-@click.option("--policy", "policy_file", type=_FILE, help="A policy.yaml; its `preflight` is what counts here.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=_FILE,
+    help="A policy.yaml; its `preflight` and `candidates.complete` are what counts here.",
+)
 @click.option(
     "--values",
     "values_files",
@@ -105,7 +111,7 @@ def verify(
     from promoter.preflight.verify import Budget, Given  # noqa: PLC0415 - as above
     from promoter.preflight.verify import verify as verified  # noqa: PLC0415 - as above
 
-    policy = _policy(policy_file, values_files)
+    policy, complete = _policy(policy_file, values_files)
     public_key = public_key or model_public_key(os.environ)
     signed = None
     if public_key is not None:
@@ -117,7 +123,7 @@ def verify(
     console = Console(stderr=True)
     with console.status(f"verifying {candidate}") as status:
         limits = DownloadLimits(download_limit << 30, time.monotonic() + budget.seconds)
-        given = Given(_fetching(limits, status.update), golden, signed)
+        given = Given(_fetching(limits, complete, status.update), golden, signed, complete)
         found = verified(candidate, stable, policy, given=given, budget=budget, told=_teller(status.update))
     for path, page in ((markdown, preflight_markdown), (html, preflight_html)):
         if path is not None:
@@ -126,22 +132,30 @@ def verify(
     sys.exit(0 if found.passed else 1)
 
 
-def _policy(policy_file: Path | None, values_files: tuple[Path, ...]) -> PreflightPolicy:
-    """What the policy asks for; where it says nothing of batches, what the chart's values make of them."""
-    policy = PreflightPolicy() if policy_file is None else policy_at(policy_file).preflight
-    if policy.max_batch_size is not None or not values_files:
-        return policy
-    values = [(content_of(path, "Name a values.yaml"), str(path)) for path in values_files]
-    return replace(policy, max_batch_size=max_batch_size(values))
+def _policy(policy_file: Path | None, values_files: tuple[Path, ...]) -> tuple[PreflightPolicy, Completeness]:
+    """What the policy asks for, and which files it takes for a version's.
+
+    Where it says nothing of batches, what the chart's values make of them.
+    """
+    policy = PreflightPolicy()
+    complete: Completeness = ByManifest()
+    if policy_file is not None:
+        whole = policy_at(policy_file)
+        policy, complete = whole.preflight, whole.candidates.complete
+    if policy.max_batch_size is None and values_files:
+        values = [(content_of(path, "Name a values.yaml"), str(path)) for path in values_files]
+        policy = replace(policy, max_batch_size=max_batch_size(values))
+    return policy, complete
 
 
-def _fetching(limits: DownloadLimits, show: Show) -> Callable[[str, Path], None]:
+def _fetching(limits: DownloadLimits, complete: Completeness, show: Show) -> Callable[[str, Path], None]:
     def fetch(address: str, folder: Path) -> None:
         show(f"looking for {address}")
         download(
             address,
             folder,
             limits,
+            complete=complete,
             progress=lambda done, total: show(f"downloading {address}: {decimal(done)} of {decimal(total)}"),
         )
 

@@ -31,6 +31,7 @@ from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
+from promoter.domain.completeness import Completeness
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -110,13 +111,13 @@ def publish(directory: Path, address: str, version: ModelVersion | None, progres
     return publish_to_folder(directory, address, version, progress)
 
 
-def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress) -> None:
+def download(address: str, folder: Path, limits: DownloadLimits, progress: Progress, complete: Completeness) -> None:
     """Bring the version at `address`, in a bucket, into the empty `folder`; raises what `download_version` does."""
     place = StoreAddress.from_text(address)
     opened = _BUCKETS.get(place.scheme)
     if opened is None:
         raise _no_store(place.scheme)
-    download_version(opened(place.host), address, folder, limits, progress)
+    download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
 
 
 def _preflight_runners(given: Settings) -> dict[PreflightPlace, Callable[[], Preflights]]:
@@ -152,17 +153,20 @@ def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
     )
 
 
-def observer(given: Settings, real: Ports) -> Observer:
-    """Whoever looks at models through these ports."""
-    return Observer(real, given.traits, given.listing_interval)
+def observer(given: Settings, real: Ports, *, tells_halves: bool = False) -> Observer:
+    """Whoever looks at models through these ports. tells_halves: of uploads that have not finished, too."""
+    return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves)
 
 
-def reconciler(given: Settings, *, starts_preflights: bool, metrics: PassMetrics | None = None) -> Reconciler:
-    """A reconciler over the real world, as `ports` makes it. metrics: where its calls are counted, if anywhere."""
-    real = ports(given, starts_preflights=starts_preflights)
+def reconciler(given: Settings, *, only_looks: bool = False, metrics: PassMetrics | None = None) -> Reconciler:
+    """A reconciler over the real world.
+
+    only_looks: it begins no preflight, and tells of unfinished uploads too. metrics: where its calls are counted.
+    """
+    real = ports(given, starts_preflights=not only_looks)
     if metrics is not None:
         real = _measured(real, metrics)
-    return Reconciler(real, observer(given, real))
+    return Reconciler(real, observer(given, real, tells_halves=only_looks))
 
 
 def _measured(real: Ports, metrics: PassMetrics) -> Ports:

@@ -16,6 +16,7 @@ from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.values_file import max_batch_size
 from promoter.domain.calibration import Calibration
+from promoter.domain.completeness import Completeness
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
@@ -45,13 +46,15 @@ class Ports:
 class Observer:
     """Looks at models. Between passes it keeps only what spares questions, and what it could ask for again.
 
-    All but the newest sample times, which a fresh process does without.
+    All but the newest sample times, which a fresh process does without. tells_halves: as `Looks` takes it.
     """
 
-    def __init__(self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta) -> None:
+    def __init__(
+        self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta, *, tells_halves: bool = False
+    ) -> None:
         self._ports = ports
         self._traits = traits
-        self._looks = Looks(ports.store, listing_interval)
+        self._looks = Looks(ports.store, listing_interval, tells_halves=tells_halves)
         self._read: dict[ServedModel, Observation] = {}
         self._newest: dict[ServedModel, datetime] = {}
         self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}
@@ -184,12 +187,16 @@ class Observer:
     def _grounds(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> Grounds | Pending:
         """Where the versions lie, which may be upstream, and what a preflight asks of them."""
         try:
-            return Grounds(self._store(served, head, policy), self._filled_in(served, head, policy.preflight))
+            source = self._source(served, head, policy)
+            return Grounds(*source, self._filled_in(served, head, policy.preflight))
         except InvalidInput as error:
             return Pending(str(error), alarm=True)
 
-    def _store(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> str:
-        """The store at the end of all upstreams. Raises InvalidInput where a policy on the way does not tell."""
+    def _source(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> tuple[str, Completeness]:
+        """The store at the end of all upstreams, and which files there are a version's.
+
+        Raises InvalidInput where a policy on the way does not tell.
+        """
         passed = [served.environment]
         while policy.candidates.store is None:
             upstream = policy.candidates.upstream
@@ -197,7 +204,7 @@ class Observer:
                 raise InvalidInput(f"the upstreams {', '.join(passed)} lead to no store: one of them has to name one")
             passed.append(upstream)
             policy = self._policy(replace(served, environment=upstream), head)
-        return policy.candidates.store
+        return policy.candidates.store, policy.candidates.complete
 
     def _filled_in(self, served: ServedModel, head: Revision, policy: PreflightPolicy) -> PreflightPolicy:
         """The policy with the size of the batches that the chart makes, unless it states one."""
@@ -221,6 +228,7 @@ class Observer:
             digest=offered.digest,
             stable=f"{store}/{stable.version}" if stable else None,
             stable_digest=stable.digest if stable else None,
+            complete=seen.grounds.complete,
             policy=seen.grounds.policy,
         )
         try:

@@ -9,6 +9,8 @@ from typing import Any
 from promoter.documents.values_file import MOST_ROWS
 from promoter.documents.yaml_schema import Table, converted, items, number, text, whole_number
 from promoter.documents.yaml_text import Value
+from promoter.domain.completeness import ByMarker, ByQuiet, Completeness
+from promoter.domain.duration import format_duration
 from promoter.domain.operations import dangerous
 from promoter.domain.preflight import ALWAYS_FATAL, CheckName, PreflightPlace, PreflightPolicy, Tolerance
 from promoter.errors import InvalidInput
@@ -37,7 +39,7 @@ def read_preflight(value: Value) -> PreflightPolicy:
     )
 
 
-def preflight_policy_text(policy: PreflightPolicy) -> str:
+def preflight_policy_text(policy: PreflightPolicy, complete: Completeness) -> str:
     """A policy.yaml for `promoter verify`, on one line, that says the same; where it runs is left out."""
     wanted: dict[str, Any] = {
         "warn": sorted(policy.warn),
@@ -52,8 +54,14 @@ def preflight_policy_text(policy: PreflightPolicy) -> str:
         wanted["max_batch_size"] = policy.max_batch_size
     if policy.agreement is not None:
         wanted["agreement"] = policy.agreement
-    # A policy has to name a source of candidates; `verify` does not look at it.
-    return json.dumps({"candidates": {"store": "file:///none"}, "preflight": wanted}) + "\n"
+    # A policy has to name a source of candidates; `verify` does not ask it.
+    candidates: dict[str, Any] = {"store": "file:///none"}
+    match complete:
+        case ByMarker(file):
+            candidates["complete"] = {"marker": file}
+        case ByQuiet(quiet):
+            candidates["complete"] = {"quiet": format_duration(quiet)}
+    return json.dumps({"candidates": candidates, "preflight": wanted}) + "\n"
 
 
 def _read_tolerance(value: Value) -> Tolerance:

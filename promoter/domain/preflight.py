@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from promoter.domain.completeness import Completeness
 from promoter.domain.version import Digest
 
 
@@ -143,9 +144,13 @@ class PreflightPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What a model's preflights rest on. store: the address under which its versions lie. policy: all filled in."""
+    """What a model's preflights rest on.
+
+    store: the address under which its versions lie. complete: which files there are a version's. policy: all filled in.
+    """
 
     store: str
+    complete: Completeness
     policy: PreflightPolicy
 
 
@@ -153,11 +158,12 @@ class Grounds:
 class PreflightRequest:
     """What is to be verified. Addresses are those of one version each; the digests are those that releases pin.
 
-    stable, stable_digest: None where nothing is served yet.
+    stable, stable_digest: None where nothing is served yet. complete: which files the digests are about.
     """
 
     candidate: str
     digest: Digest
     stable: str | None
     stable_digest: Digest | None
+    complete: Completeness
     policy: PreflightPolicy

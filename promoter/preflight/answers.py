@@ -9,7 +9,7 @@ import numpy as np
 
 from promoter.domain.preflight import Tolerance
 from promoter.domain.signature import Signature, TensorSpec
-from promoter.saved_model.tensors import Array
+from promoter.saved_model.tensors import Array, is_float
 
 Outputs = Mapping[str, Array]
 
@@ -27,7 +27,7 @@ def faults(outputs: Outputs, signature: Signature, rows: int | None) -> Iterator
         answer = outputs[name]
         if (wrong := _wrong_shape(answer, spec, rows)) is not None:
             yield f"output {name} {wrong}"
-        if answer.dtype.kind == "f" and (bad := int(np.count_nonzero(~np.isfinite(answer)))):
+        if is_float(answer.dtype) and (bad := int(np.count_nonzero(~np.isfinite(answer)))):
             yield f"output {name} is not finite in {bad} of {answer.size} values"
 
 
@@ -69,7 +69,7 @@ class Drift:
             before, after = stable[name], candidate[name]
             if before.shape != after.shape or before.dtype != after.dtype:
                 self._beyond(name, max(before.size, after.size), max(before.size, after.size))
-            elif before.dtype.kind != "f":
+            elif not is_float(before.dtype):
                 # Classes, flags and texts have no distance: they are the same, or they are not.
                 self.compared += before.size
                 self.rows += before.size

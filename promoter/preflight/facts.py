@@ -11,7 +11,7 @@ from promoter.domain.signature import OperationUse, Signature, TensorSpec
 from promoter.preflight.child import Child, ChildLost, Limits
 
 _SCAN = "promoter.preflight.scan"
-_NAMES = {"float": "float32", "double": "float64"}
+_NAMES = {"half": "float16", "float": "float32", "double": "float64"}
 
 
 class Unreadable(Exception):

@@ -15,13 +15,13 @@ from promoter.errors import InvalidInput
 from promoter.saved_model.protos import types_pb2
 from promoter.saved_model.rest_json import DEFAULT_SIGNATURE, read_request
 from promoter.saved_model.statuses import Code, ServingError
-from promoter.saved_model.tensors import Array, numpy_type
+from promoter.saved_model.tensors import Array, is_float, numpy_type
 
 GOLDEN_FILE = "assets.extra/golden_requests.json"
 LARGEST_BYTES = 64 * 2**20
 MOST_REQUESTS = 1000
 
-_NUMBERS = {"float32": types_pb2.DT_FLOAT, "float64": types_pb2.DT_DOUBLE}
+_NUMBERS = {"float16": types_pb2.DT_HALF, "float32": types_pb2.DT_FLOAT, "float64": types_pb2.DT_DOUBLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _filled(spec: TensorSpec) -> Array:
     shape = tuple(1 if size is None else size for size in spec.shape or ())
     if dtype.hasobject:
         return np.full(shape, b"", dtype)
-    if dtype.kind == "f":
+    if is_float(dtype):
         return np.random.default_rng(0).random(shape).astype(dtype)
     # Zero is a valid index of everything.
     return np.zeros(shape, dtype)

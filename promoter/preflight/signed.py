@@ -22,9 +22,8 @@ from promoter.documents.manifest import MANIFEST_FILE, ManifestFile
 from promoter.documents.one_line import one_line
 from promoter.errors import InvalidInput
 from promoter.model_folder import open_unchanged
-from promoter.preflight.version_files import NotSigned, VersionFiles
+from promoter.preflight.version_files import SIGNATURE_FILE, NotSigned, VersionFiles
 
-SIGNATURE_FILE = "model.sig"
 # A line of some 200 bytes for each of 10 000 files, in base64.
 _LARGEST_BYTES = 16 * 2**20
 _UNSIGNED = frozenset({SIGNATURE_FILE, MANIFEST_FILE})

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from promoter.decisions.load_failure import load_failure
 from promoter.decisions.signatures import compared
+from promoter.domain.completeness import ByManifest, Completeness
 from promoter.domain.operations import refused
 from promoter.domain.preflight import (
     ALWAYS_FATAL,
@@ -68,17 +69,22 @@ class _Looked:
         return VerifiedVersion(self.address, None if self.files is None else str(self.files.digest))
 
 
+_BY_MANIFEST = ByManifest()
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a preflight is given besides versions and a policy.
 
     fetch: brings a version that is in no folder. golden: None takes the candidate's own file. signed: whether a
-    version is signed, how many files of it; raises NotSigned. None asks for no signature.
+    version is signed, how many files of it; raises NotSigned. None asks for no signature. complete: which files are a
+    version's.
     """
 
     fetch: Fetch
     golden: Path | None = None
     signed: Signed | None = None
+    complete: Completeness = _BY_MANIFEST
 
 
 def verify(
@@ -153,7 +159,11 @@ class _Preflight:
         if isinstance(files, _Looked):
             self._skip(self._before_loading, "its files are not what they should be")
             return files
-        said = "its files are those of its manifest" if files.was_published else "it has no manifest: not published yet"
+        said = (
+            "its files are those of its manifest"
+            if files.was_published
+            else "no manifest says which they are: its digest is that of all of them"
+        )
         self._add(Check(CheckName.FILES, Outcome.PASS, said))
         if self._given.signed is not None:
             self._told(CheckName.SIGNED)
@@ -184,7 +194,7 @@ class _Preflight:
         try:
             if isinstance(folder, BrokenVersion):
                 raise folder
-            return identified(folder)
+            return identified(folder, self._given.complete)
         except InvalidInput as error:
             failed = Check(name, Outcome.FAIL, f"{whose}{error}")
             self._add(failed)

@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from promoter.adapters.stores.judging import is_nobodys
 from promoter.documents.manifest import LARGEST_BYTES, MANIFEST_FILE, Manifest, ManifestFile, digest, parse_manifest
 from promoter.documents.manifest import write_manifest as checked_manifest
+from promoter.domain.completeness import ByManifest, ByMarker, Completeness
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import Digest
 from promoter.errors import InvalidDocument, InvalidInput
 from promoter.kept_folder import kept_folder
 from promoter.model_folder import SeenFile, manifest_of, regular_files, unreadable
+
+# A signature over every other file, where its maker signed the version.
+SIGNATURE_FILE = "model.sig"
 
 # Brings the version at an address into an empty folder. Raises BrokenVersion where its files are at fault, and another
 # PromoterError where nothing can be said about them.
@@ -66,15 +71,16 @@ def version_folder(address: str, fetch: Fetch) -> Iterator[Path]:
     yield folder.absolute()
 
 
-def identified(folder: Path) -> VersionFiles:
-    """The version in `folder`. Without a manifest its digest is the one that it would be published with.
+def identified(folder: Path, complete: Completeness) -> VersionFiles:
+    """The version in `folder`, whose digest is taken as a store takes it that judges completeness so.
 
-    Raises InvalidInput where files cannot be read, change meanwhile, or are not what the manifest says.
+    By manifest, where there is none, it is the one that it would be published with. Raises InvalidInput where files
+    cannot be read, change meanwhile, or are not what the manifest says.
     """
     try:
         seen = regular_files(folder)
-        found = manifest_of(folder, {path: file for path, file in seen.items() if path != MANIFEST_FILE})
-        stated = _stated(folder) if MANIFEST_FILE in seen else None
+        stated = _stated(folder) if MANIFEST_FILE in seen and isinstance(complete, ByManifest) else None
+        found = manifest_of(folder, {path: file for path, file in seen.items() if _counts(path, complete, stated)})
     except OSError as error:
         raise unreadable(error) from error
     try:
@@ -85,6 +91,15 @@ def identified(folder: Path) -> VersionFiles:
         _compare(stated, found)
     files = {file.path: file for file in found.files}
     return VersionFiles(folder, digest(found), seen, files, was_published=stated is not None)
+
+
+def _counts(path: str, complete: Completeness, stated: Manifest | None) -> bool:
+    """Whether the digest is about a file of this path."""
+    if path == MANIFEST_FILE:
+        return False
+    if isinstance(complete, ByManifest):
+        return stated is None or not is_nobodys(path) or any(file.path == path for file in stated.files)
+    return not is_nobodys(path) and not (isinstance(complete, ByMarker) and path == complete.file)
 
 
 def _stated(folder: Path) -> Manifest:

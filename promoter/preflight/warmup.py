@@ -12,6 +12,7 @@ from promoter.errors import InvalidInput
 from promoter.preflight.child import Limits
 from promoter.preflight.facts import Unreadable, scanned
 from promoter.preflight.golden import GOLDEN_FILE, LARGEST_BYTES, Request, golden_requests
+from promoter.preflight.version_files import SIGNATURE_FILE
 from promoter.saved_model.warmup import WARMUP_FILE, warmup_records
 
 _SECONDS = 30
@@ -28,6 +29,10 @@ def add_warmup(directory: Path, model: str) -> int | None:
     if (directory / MANIFEST_FILE).exists():
         raise InvalidInput(
             f"{directory} was published before, and versions never change: name the folder of its export"
+        )
+    if (directory / SIGNATURE_FILE).exists():
+        raise InvalidInput(
+            f"{directory} is signed, and another file would not be: remove {SIGNATURE_FILE}, and sign it again after"
         )
     requests = _golden(directory)
     content = warmup_records(model, ((request.signature, request.inputs) for request in requests))

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from promoter.saved_model.tensors import Array
+from promoter.saved_model.tensors import BFLOAT16, Array
 
 _LONGEST_LINE = 64 * 2**20
 _MOST_BYTES = 2 * 2**30
@@ -31,7 +31,7 @@ def send(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, Array
         if array.dtype.hasobject:
             entry |= {"dtype": _STRINGS, "values": [base64.b64encode(text).decode() for text in array.ravel()]}
         else:
-            entry["dtype"] = array.dtype.str
+            entry["dtype"] = BFLOAT16.name if array.dtype == BFLOAT16 else array.dtype.str
             contents.append(np.ascontiguousarray(array).tobytes())
         listed.append(entry)
     stream.write(json.dumps({**header, "arrays": listed}).encode() + b"\n")
@@ -58,7 +58,7 @@ def _array(stream: BinaryIO, entry: Mapping[str, Any]) -> Array:
         texts = np.empty(math.prod(shape), np.object_)
         texts[:] = [base64.b64decode(text) for text in entry["values"]]
         return texts.reshape(shape)
-    dtype = np.dtype(entry["dtype"])
+    dtype = BFLOAT16 if entry["dtype"] == BFLOAT16.name else np.dtype(entry["dtype"])
     size = math.prod(shape) * dtype.itemsize
     if dtype.hasobject or any(length < 0 for length in shape) or size > _MOST_BYTES:
         raise Garbled("not an array")

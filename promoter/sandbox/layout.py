@@ -8,6 +8,7 @@ from pathlib import Path
 
 from promoter.domain.names import ServedModel
 from promoter.errors import InvalidSettings
+from promoter.sandbox.cloud_storage.bucket import Bucket
 
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 28100
@@ -16,19 +17,23 @@ DEFAULT_PORT_BASE = 28100
 SERVED = ServedModel("production", "resnet50")
 BRANCH = "main"
 
-# Ten ports belong to a sandbox, so that bases are easy to choose; six of them are spare.
+# Ten ports belong to a sandbox, so that bases are easy to choose; five of them are spare.
 PORTS_EACH = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders and ports of one sandbox. `directory` is absolute, without symbolic links."""
+    """The folders and ports of one sandbox.
+
+    directory: absolute, without symbolic links. bucket: where versions are kept; None for a folder.
+    """
 
     directory: Path
     port_base: int
+    bucket: Bucket | None = None
 
     @classmethod
-    def at(cls, directory: Path, port_base: int = DEFAULT_PORT_BASE) -> Layout:
+    def at(cls, directory: Path, port_base: int = DEFAULT_PORT_BASE, bucket: Bucket | None = None) -> Layout:
         """The layout of the sandbox in `directory`.
 
         Raises InvalidSettings for a base outside 1024 to 65526, and for a folder that a URL has to spell otherwise.
@@ -45,7 +50,7 @@ class Layout:
                 f"A sandbox cannot live in {str(directory)!r}: choose a folder whose path has only letters "
                 "(a to z), digits and -._~/ in it"
             )
-        return cls(directory, port_base)
+        return cls(directory, port_base, bucket)
 
     @property
     def envoy_port(self) -> int:
@@ -64,6 +69,11 @@ class Layout:
     def agent_port(self) -> int:
         """Where the sync agent answers as Argo CD."""
         return self.port_base + 3
+
+    @property
+    def storage_port(self) -> int:
+        """Where the sandbox's own Cloud Storage emulator listens, if it has one."""
+        return self.port_base + 4
 
     @property
     def pod_network(self) -> IPv4Network:
@@ -90,6 +100,13 @@ class Layout:
         return f"http://{HOST}:{self.agent_port}"
 
     @property
+    def emulator(self) -> str | None:
+        """The URL of the Cloud Storage emulator, whoever runs it; None where versions are kept in a folder."""
+        if self.bucket is None:
+            return None
+        return self.bucket.emulator or f"http://{HOST}:{self.storage_port}"
+
+    @property
     def authority(self) -> str:
         """The host name by which requests ask for the model."""
         return f"{SERVED.model}.{SERVED.environment}"
@@ -111,20 +128,21 @@ class Layout:
 
     @property
     def store(self) -> Path:
-        """The folder that is the bucket."""
+        """The folder that is the model store, or in which the sandbox's own emulator keeps it."""
         return self.directory / "store"
 
     @property
     def model_store(self) -> Path:
+        """The model's versions, where they lie in a folder."""
         return self.store / SERVED.model
 
     @property
     def store_url(self) -> str:
-        return self.store.as_uri()
+        return self.store.as_uri() if self.bucket is None else self.bucket.url
 
     @property
     def model_store_url(self) -> str:
-        return self.model_store.as_uri()
+        return f"{self.store_url}/{SERVED.model}"
 
     @property
     def remote_url(self) -> str:

@@ -14,13 +14,14 @@ from types import MappingProxyType
 import envoy
 import httpx
 
+from promoter.sandbox.cloud_storage.bucket import EMULATOR_HOST
 from promoter.sandbox.layout import BRANCH, HOST, SERVED, Layout
 from promoter.sandbox.ports import Claim
 
-AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC = "agent", "envoy", "prometheus", "promoter", "traffic"
+STORAGE, AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC = "storage", "agent", "envoy", "prometheus", "promoter", "traffic"
 
-# In the order in which they start.
-PARTS = (AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC)
+# In the order in which they start. A sandbox whose versions lie in a folder has no storage.
+PARTS = (STORAGE, AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC)
 
 # Share of the requests that the traffic source sends over REST; the others go over gRPC.
 _REST_SHARE = 0.1
@@ -72,7 +73,13 @@ def promoter_settings(layout: Layout) -> dict[str, str]:
         "PROMOTER_RESTART_PAUSE": "5s",
         "PROMOTER_READY_DEADLINE": "2m",
         "PROMOTER_LOG_FORMAT": "json",
+        **_storage_settings(layout),
     }
+
+
+def _storage_settings(layout: Layout) -> dict[str, str]:
+    """What Google's client has to know, of which the promoter itself knows nothing."""
+    return {} if layout.emulator is None else {EMULATOR_HOST: layout.emulator}
 
 
 def clean_environment() -> dict[str, str]:
@@ -83,18 +90,39 @@ def clean_environment() -> dict[str, str]:
 
 
 def standard_parts(layout: Layout, *, rate: float, settings: Mapping[str, str]) -> tuple[Part, ...]:
-    """The five parts of a sandbox, in the order in which they start.
+    """The parts of a sandbox, in the order in which they start.
 
     rate: requests per second. settings: environment variables of the promoter that differ from
     `promoter_settings`.
     """
     return (
+        *_storage(layout),
         _agent(layout),
         _envoy(layout),
         _prometheus(layout),
         _promoter({**promoter_settings(layout), **settings}),
         _traffic(layout, rate),
     )
+
+
+def _storage(layout: Layout) -> tuple[Part, ...]:
+    """The sandbox's own emulator, where it has one."""
+    if layout.bucket is None or layout.bucket.emulator is not None:
+        return ()
+    part = Part(
+        name=STORAGE,
+        command=(
+            *(sys.executable, "-m", "promoter.sandbox.cloud_storage"),
+            *("--host", HOST),
+            *("--port", str(layout.storage_port)),
+            *("--directory", str(layout.store)),
+            *("--bucket", layout.bucket.name),
+        ),
+        url=f"http://{HOST}:{layout.storage_port}",
+        claims=(Claim(STORAGE, HOST, layout.storage_port),),
+        ready=lambda: _answers(f"{layout.emulator}/storage/v1/b"),
+    )
+    return (part,)
 
 
 def _agent(layout: Layout) -> Part:
@@ -118,6 +146,8 @@ def _agent(layout: Layout) -> Part:
             *("--pod-network", str(layout.pod_network)),
             *("--poll", "3s"),
         ),
+        # Its pods get the files of their versions there.
+        environment=_storage_settings(layout),
         url=layout.agent_url,
         claims=(
             Claim(AGENT, HOST, layout.agent_port),

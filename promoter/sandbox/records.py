@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from promoter.errors import InvalidDocument
+from promoter.sandbox.cloud_storage.bucket import Bucket
 from promoter.sandbox.layout import Layout
 from promoter.sandbox.processes import Identity
 
@@ -20,12 +21,14 @@ class SandboxRecord:
     """One sandbox as it was brought up.
 
     rate: requests per second of the traffic source. settings: what differs from the sandbox's usual
-    settings of the promoter. processes: the parts that were started and not stopped.
+    settings of the promoter. bucket: where versions are kept, None for a folder. processes: the parts that were
+    started and not stopped.
     """
 
     port_base: int
     rate: float
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bucket: Bucket | None = None
     processes: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
     def with_process(self, part: str, identity: Identity) -> SandboxRecord:
@@ -41,6 +44,7 @@ def write_record(layout: Layout, record: SandboxRecord) -> None:
         "port_base": record.port_base,
         "rate": record.rate,
         "settings": dict(record.settings),
+        "bucket": None if record.bucket is None else {"name": record.bucket.name, "emulator": record.bucket.emulator},
         "processes": {
             part: {"pid": identity.pid, "started": identity.started} for part, identity in record.processes.items()
         },
@@ -70,8 +74,16 @@ def _parsed(content: Any) -> SandboxRecord:
         port_base=int(content["port_base"]),
         rate=float(content["rate"]),
         settings={str(name): str(value) for name, value in content["settings"].items()},
+        bucket=_bucket(content.get("bucket")),
         processes={
             str(part): Identity(int(entry["pid"]), int(entry["started"]))
             for part, entry in content["processes"].items()
         },
     )
+
+
+def _bucket(content: Any) -> Bucket | None:
+    if content is None:
+        return None
+    emulator = content["emulator"]
+    return Bucket(str(content["name"]), None if emulator is None else str(emulator))

@@ -46,12 +46,13 @@ preflight: {{warn: [latency]}}
 
 
 def seed(layout: Layout, project: Path, policy: str) -> None:
-    """Make the bare remote and an empty model store, unless an earlier sandbox made them already.
+    """Make the bare remote and an empty folder for versions, unless an earlier sandbox made them already.
 
     The first commit holds `charts/` as it stands in `project`, and the environment of the sandbox
     with `policy` as its policy.yaml. Raises InvalidSettings where `project` holds no chart.
     """
-    layout.model_store.mkdir(parents=True, exist_ok=True)
+    if layout.bucket is None:
+        layout.model_store.mkdir(parents=True, exist_ok=True)
     if layout.remote.exists():
         return
     charts = dict(_charts(project))

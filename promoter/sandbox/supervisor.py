@@ -7,6 +7,7 @@ keeps nothing in memory: it can be killed at any moment, and the next one finds 
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 import shlex
 import shutil
@@ -27,12 +28,20 @@ from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.application import Application
 from promoter.errors import ClusterUnavailable, InvalidSettings, Unavailable
 from promoter.sandbox import processes
+from promoter.sandbox.cloud_storage.bucket import (
+    EMULATOR_HOST,
+    EMULATOR_OF_A_SANDBOX,
+    Bucket,
+    make_bucket,
+    new_bucket,
+)
 from promoter.sandbox.layout import DEFAULT_PORT_BASE, SERVED, Layout
 from promoter.sandbox.parts import (
     AGENT,
     ENVOY,
     PROMETHEUS,
     PROMOTER,
+    STORAGE,
     TRAFFIC,
     Part,
     clean_environment,
@@ -46,12 +55,19 @@ from promoter.sandbox.seed import default_policy, seed
 DEFAULT_RATE = 50.0
 
 # Who sends goes before who answers; the pods go with the agent, when no request can reach them any more.
-_STOP_ORDER = (TRAFFIC, PROMOTER, ENVOY, AGENT, PROMETHEUS)
+_STOP_ORDER = (TRAFFIC, PROMOTER, ENVOY, AGENT, PROMETHEUS, STORAGE)
 
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 15
 
 Progress = Callable[[str], None]
+
+
+class StoreKind(StrEnum):
+    """Where a sandbox keeps versions."""
+
+    FILE = "file"
+    GS = "gs"
 
 
 class PartState(StrEnum):
@@ -106,19 +122,24 @@ class Sandbox:
         rate: float = DEFAULT_RATE,
         settings: Mapping[str, str] | None = None,
         policy: Callable[[Layout], str] = default_policy,
+        store: StoreKind | None = None,
         progress: Progress = lambda _: None,
     ) -> Self:
         """A sandbox in `directory`, with its remote and its model store; nothing runs yet.
 
         project: the checkout whose charts it uses. port_base: the first of its ten ports, 0 for free
         ones. rate: requests per second. settings: environment variables of the promoter that differ
-        from `promoter_settings`. policy: the text of policy.yaml. A remote that is there already is
-        kept as it is. Raises InvalidSettings.
+        from `promoter_settings`. policy: the text of policy.yaml. store: None takes the store that is
+        there, and a folder where none is. A remote that is there already is kept as it is. Raises InvalidSettings.
         """
-        layout = Layout.at(directory, port_base or free_port_base())
+        layout = Layout.at(directory, port_base or free_port_base(), _bucket(directory, store))
         parts = standard_parts(layout, rate=rate, settings=settings or {})
         seed(layout, project, policy(layout))
-        return cls(layout, parts, rate=rate, settings=settings, progress=progress)
+        made = cls(layout, parts, rate=rate, settings=settings, progress=progress)
+        if read_record(layout.directory) is None:
+            # The remote names the store from now on, whether or not anything ever runs.
+            write_record(layout, made._new_record())
+        return made
 
     @classmethod
     def open(cls, directory: Path, *, progress: Progress = lambda _: None) -> Self:
@@ -126,7 +147,7 @@ class Sandbox:
         record = read_record(directory)
         if record is None:
             raise InvalidSettings(f"No sandbox was brought up in {directory}: `promoter sandbox up` does it")
-        layout = Layout.at(directory, record.port_base)
+        layout = Layout.at(directory, record.port_base, record.bucket)
         parts = standard_parts(layout, rate=record.rate, settings=record.settings)
         return cls(layout, parts, rate=record.rate, settings=record.settings, progress=progress)
 
@@ -153,6 +174,8 @@ class Sandbox:
             refuse_taken(claim for part in self._parts.values() for claim in part.claims)
             _refuse_missing(chosen)
             self._prepare()
+            if self.layout.bucket is not None and self.layout.bucket.emulator is not None:
+                make_bucket(self.layout.bucket.emulator, self.layout.bucket.name)
             try:
                 for part in chosen:
                     self._start(part)
@@ -213,7 +236,10 @@ class Sandbox:
         paths = [shutil.which(name) for name in sorted(named) if "/" not in name]
         found = [Path(path).parent for path in paths if path is not None]
         folders = dict.fromkeys(map(str, (Path(sys.executable).parent, *found)))
-        return f'export PATH={shlex.quote(":".join(folders))}:"$PATH"\n{_export_lines(self.environment())}'
+        environment = self.environment()
+        if self.layout.bucket is not None and self.layout.bucket.emulator is None:
+            environment[EMULATOR_OF_A_SANDBOX] = environment[EMULATOR_HOST]
+        return f'export PATH={shlex.quote(":".join(folders))}:"$PATH"\n{_export_lines(environment)}'
 
     def _prepare(self) -> None:
         """Folders, the agent's token, and the settings as a file; sandbox.json begins anew."""
@@ -224,7 +250,7 @@ class Sandbox:
         layout.token_file.touch(mode=0o600)
         layout.token_file.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
         layout.environment_file.write_text(self.shell_lines(), encoding="utf-8")
-        write_record(layout, SandboxRecord(layout.port_base, self._rate, self._settings))
+        write_record(layout, self._new_record())
 
     def _start(self, part: Part) -> None:
         layout = self.layout
@@ -284,8 +310,10 @@ class Sandbox:
         )
 
     def _record(self) -> SandboxRecord:
-        record = read_record(self.layout.directory)
-        return record or SandboxRecord(self.layout.port_base, self._rate, self._settings)
+        return read_record(self.layout.directory) or self._new_record()
+
+    def _new_record(self) -> SandboxRecord:
+        return SandboxRecord(self.layout.port_base, self._rate, self._settings, self.layout.bucket)
 
     def _process(self, name: str) -> psutil.Process | None:
         identity = self._record().processes.get(name)
@@ -313,6 +341,20 @@ class Sandbox:
         with self.layout.lock.open("a", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _bucket(directory: Path, store: StoreKind | None) -> Bucket | None:
+    """The bucket of the sandbox in `directory`, None for a folder. Raises InvalidSettings."""
+    record = read_record(directory)
+    if record is None or not Layout.at(directory).remote.exists():
+        return new_bucket(os.environ) if store is StoreKind.GS else None
+    kept = StoreKind.FILE if record.bucket is None else StoreKind.GS
+    if store not in {None, kept}:
+        raise InvalidSettings(
+            f"The sandbox in {directory} keeps its versions with --store {kept}, and its policy says so: leave --store "
+            "away, or name another folder with --directory"
+        )
+    return record.bucket
 
 
 def _export_lines(environment: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from promoter.saved_model.statuses import Code, ServingError
-from promoter.saved_model.tensors import Array, numpy_type
+from promoter.saved_model.tensors import Array, is_float, is_half, numpy_type, type_number
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -32,16 +32,26 @@ class RestRequest:
 
 
 def parse_request(body: bytes, signature_inputs: SignatureInputs) -> RestRequest:
-    """The request in `body`. Raises ServingError (INVALID_ARGUMENT)."""
+    """The request in `body`. Raises ServingError (INVALID_ARGUMENT, UNIMPLEMENTED).
+
+    TensorFlow Serving takes and gives numbers of half precision by gRPC only.
+    """
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"JSON Parse error: {error}") from error
-    return read_request(document, signature_inputs)
+
+    def served(name: str) -> Mapping[str, Any]:
+        expected = signature_inputs(name)
+        for alias, info in expected.items():
+            _check_served(alias, info.dtype)
+        return expected
+
+    return read_request(document, served)
 
 
 def read_request(document: Any, signature_inputs: SignatureInputs) -> RestRequest:
-    """The request that a parsed body is. Raises ServingError (INVALID_ARGUMENT)."""
+    """The request that a parsed body is, in half precision too. Raises ServingError (INVALID_ARGUMENT)."""
     if not isinstance(document, dict):
         raise _invalid("Request body must be a JSON object")
     if ("instances" in document) == ("inputs" in document):
@@ -109,9 +119,13 @@ def _array(alias: str, values: Any, info: Any) -> Array:
         array = np.array(values)
     except ValueError as error:
         raise _invalid(f"input {alias}: the lists in it differ in length") from error
-    if array.dtype.kind not in _ACCEPTED[dtype.kind]:
+    if array.dtype.kind not in _ACCEPTED["f" if is_float(dtype) else dtype.kind]:
         raise _invalid(f"input {alias}: a value is not of type {dtype}")
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if is_float(dtype) and np.any(np.isinf(found) & np.isfinite(array)):
+        raise _invalid(f"input {alias}: a value is too large for type {dtype}")
+    return found
 
 
 def _texts(alias: str, values: Any) -> Array:
@@ -147,6 +161,7 @@ def _text(alias: str, value: Any) -> bytes:
 def _listed(name: str, array: Array) -> Any:
     """An output as lists; strings as text, or in base64 where the output's name ends with `_bytes`."""
     if not array.dtype.hasobject:
+        _check_served(name, type_number(array.dtype))
         return array.tolist()
     as_bytes = name.endswith("_bytes")
 
@@ -154,6 +169,14 @@ def _listed(name: str, array: Array) -> Any:
         return {"b64": base64.b64encode(text).decode()} if as_bytes else text.decode("utf-8", "replace")
 
     return np.frompyfunc(written, 1, 1)(array).tolist() if array.size else array.tolist()
+
+
+def _check_served(name: str, number: int) -> None:
+    if is_half(number):
+        raise ServingError(
+            Code.UNIMPLEMENTED,
+            f"tensor {name}: numbers of half precision have no JSON: ask by gRPC, or cast in the model",
+        )
 
 
 def _dump(document: Any) -> bytes:

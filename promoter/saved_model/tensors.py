@@ -6,6 +6,7 @@ import math
 from types import MappingProxyType
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,9 @@ from promoter.saved_model.protos import types_pb2
 from promoter.saved_model.statuses import Code, ServingError
 
 Array = npt.NDArray[Any]
+
+# numpy does not count it among its floating-point types, nor among any others.
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 # TensorFlow's number of a type, numpy's, and the field of TensorProto that holds its values one by one
 # (TensorFlow, core/framework/tensor.proto).
@@ -28,8 +32,12 @@ _TYPES = (
     (types_pb2.DT_UINT16, np.dtype(np.uint16), "int_val"),
     (types_pb2.DT_UINT32, np.dtype(np.uint32), "uint32_val"),
     (types_pb2.DT_UINT64, np.dtype(np.uint64), "uint64_val"),
+    (types_pb2.DT_HALF, np.dtype(np.float16), "half_val"),
+    (types_pb2.DT_BFLOAT16, BFLOAT16, "half_val"),
     (types_pb2.DT_STRING, np.dtype(np.object_), "string_val"),
 )
+# Fields that hold the bits of a value, as a whole number.
+_BITS = "half_val"
 _EMPTY = b""
 _NUMPY = MappingProxyType({number: dtype for number, dtype, _ in _TYPES})
 _NUMBER = MappingProxyType({dtype: number for number, dtype, _ in _TYPES})
@@ -37,11 +45,21 @@ _FIELD = MappingProxyType({number: field for number, _, field in _TYPES})
 
 
 def numpy_type(number: int) -> np.dtype[Any]:
-    """The numpy type of a TensorFlow DataType. Raises ServingError (UNIMPLEMENTED) for half precision and the like."""
+    """The numpy type of a TensorFlow DataType. Raises ServingError (UNIMPLEMENTED) for complex numbers and the like."""
     if number not in _NUMPY:
         name = types_pb2.DataType.Name(number) if number in types_pb2.DataType.values() else str(number)
         raise ServingError(Code.UNIMPLEMENTED, f"tensors of type {name} are not supported here")
     return _NUMPY[number]
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this type are real numbers, of which some are not finite."""
+    return dtype.kind == "f" or dtype == BFLOAT16
+
+
+def is_half(number: int) -> bool:
+    """Whether a TensorFlow DataType is a float of two bytes."""
+    return _FIELD.get(number) == _BITS
 
 
 def type_number(dtype: np.dtype[Any]) -> int:
@@ -61,7 +79,8 @@ def from_proto(name: str, proto: Any) -> Array:
         if dtype.hasobject or len(proto.tensor_content) != count * dtype.itemsize:
             raise malformed
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    values = np.asarray(getattr(proto, _FIELD[proto.dtype]), dtype)
+    listed = getattr(proto, _FIELD[proto.dtype])
+    values = np.asarray(listed, np.uint16).view(dtype) if is_half(proto.dtype) else np.asarray(listed, dtype)
     if values.size == count:
         return values.reshape(shape)
     if values.size > 1:
@@ -76,4 +95,5 @@ def fill_proto(array: Array, proto: Any) -> None:
     proto.dtype = type_number(array.dtype)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    getattr(proto, _FIELD[proto.dtype]).extend(array.ravel().tolist())
+    values = array.ravel().view(np.uint16) if is_half(proto.dtype) else array.ravel()
+    getattr(proto, _FIELD[proto.dtype]).extend(values.tolist())

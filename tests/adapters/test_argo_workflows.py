@@ -14,6 +14,7 @@ from scripted_server import as_json, body, broken_off, dripping, endless, gzip_b
 from promoter.adapters.argo_workflows import WorkflowPreflights
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.preflight_report import preflight_json
+from promoter.domain.completeness import ByManifest
 from promoter.domain.preflight import Check, CheckName, Outcome, PreflightPolicy, PreflightRequest
 from promoter.errors import InvalidName, InvalidSettings, PreflightUnavailable
 
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `json` method is deprecated"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.promoter-preflights.c2lnbmF0dXJl"
 STORE = "gs://shop-models/ranker"
-WANTED = PreflightRequest(f"{STORE}/43", digest(43), f"{STORE}/42", digest(42), PreflightPolicy(agreement=0.9))
+WANTED = PreflightRequest(
+    f"{STORE}/43", digest(43), f"{STORE}/42", digest(42), ByManifest(), PreflightPolicy(agreement=0.9)
+)
 
 
 class Argo:
@@ -266,7 +269,7 @@ def test_a_workflow_that_nobody_looks_after_is_an_alarm(client, argo, phase):
 
 def test_text_that_argo_would_fill_in_is_never_sent(client, argo):
     odd = "gs://shop-models/{{workflow.uid}}/43"
-    assert "{{" in asked(client(), PreflightRequest(odd, digest(43), None, None, PreflightPolicy()))
+    assert "{{" in asked(client(), PreflightRequest(odd, digest(43), None, None, ByManifest(), PreflightPolicy()))
     assert not argo.workflows
 
 

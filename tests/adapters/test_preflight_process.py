@@ -18,6 +18,7 @@ from preflights import failed, passed
 from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.preflight_report import preflight_json
+from promoter.domain.completeness import ByManifest
 from promoter.domain.preflight import CheckName, PreflightPolicy, PreflightRequest
 from promoter.errors import PreflightUnavailable
 
@@ -28,6 +29,7 @@ def wanted(candidate=43, stable=42, policy=None):
         digest(candidate),
         None if stable is None else f"file:///models/ranker/{stable}",
         None if stable is None else digest(stable),
+        ByManifest(),
         policy or PreflightPolicy(),
     )
 
@@ -188,11 +190,12 @@ def test_a_promoter_that_is_killed_takes_its_preflight_along(tmp_path):
     parent = textwrap.dedent(f"""
         import sys
         from promoter.adapters.preflight_process import ProcessPreflights
+        from promoter.domain.completeness import ByManifest
         from promoter.domain.preflight import PreflightPolicy, PreflightRequest
         from promoter.domain.version import Digest
         digest = Digest("sha256:" + "0" * 64)
         preflights = ProcessPreflights((sys.executable, "-c", {child!r}))
-        preflights.ask(PreflightRequest("file:///a/1", digest, None, None, PreflightPolicy()))
+        preflights.ask(PreflightRequest("file:///a/1", digest, None, None, ByManifest(), PreflightPolicy()))
         preflights.settle()
     """)
     process = subprocess.Popen([sys.executable, "-c", parent])

@@ -4,8 +4,6 @@ import os
 import uuid
 
 import pytest
-from kubernetes import config, dynamic
-from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +11,8 @@ def api():
     """The official client's dynamic one: it knows custom resources and applies on the server's side."""
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("KUBECONFIG is not set: no cluster is given")
+    from kubernetes import config, dynamic  # noqa: PLC0415 - two seconds, where there is a cluster
+
     return dynamic.DynamicClient(config.new_client_from_config())
 
 
@@ -28,6 +28,8 @@ def namespace(api):
 @pytest.fixture(scope="session")
 def kind(api):
     """A resource of the API, by its kind; skips where the cluster does not have it."""
+
+    from kubernetes.dynamic.exceptions import ResourceNotFoundError  # noqa: PLC0415 - as above
 
     def found(kind, group="argoproj.io/v1alpha1"):
         try:

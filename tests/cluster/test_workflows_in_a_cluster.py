@@ -1,11 +1,19 @@
 """The rendered workflows on a real API server, and what Argo Workflows' own controller makes of them."""
 
+import os
+
 import pytest
 import yaml
+
+if not os.environ.get("KUBECONFIG"):
+    pytest.skip("KUBECONFIG is not set: no cluster is given", allow_module_level=True)
+
+# Seconds, where there is a cluster.
 from kubernetes.dynamic.exceptions import DynamicApiError
 from kubernetes_eventually import eventually
 
 from promoter.documents.policy_preflight import preflight_policy_text
+from promoter.domain.completeness import ByManifest
 from promoter.domain.preflight import PreflightPolicy
 from workflows.render import HERE, rendered
 
@@ -104,7 +112,7 @@ def test_the_controller_runs_a_preflight_and_its_pod_has_no_token_but_the_execut
         "verify-version",
         candidate="gs://shop-models/ranker/43",
         stable="",
-        policy=preflight_policy_text(PreflightPolicy()),
+        policy=preflight_policy_text(PreflightPolicy(), ByManifest()),
         digest=f"sha256:{'0' * 64}",
     )
     assert status.get("phase") in {"Pending", "Running"}, status

@@ -84,6 +84,31 @@ def test_models_with_nothing_new_are_not_listed_where_a_sweep_tells_of_them():
     assert store.sweeps == 11
 
 
+def test_who_asks_for_halves_is_told_of_them_where_a_sweep_tells_of_nothing():
+    addresses = models(30)
+    store = Store({address: Mark("a", version(42)) for address in addresses})
+    store.answer = Listing((), (IncompleteVersion("43", "no manifest.json"),))
+    looks = Looks(store, MINUTE, lambda: 0.0, tells_halves=True)
+    assert passes(store, addresses, [0], looks) == [store.answer] * 30
+    assert store.listed == list(addresses)
+
+
+def test_halves_are_told_for_as_long_as_the_pass_has_time_and_no_failure_disturbs_the_rest():
+    addresses, now = models(30), 0.0
+    store = Store({address: Mark("a", version(42)) for address in addresses})
+
+    def slow():
+        nonlocal now
+        now += 1
+
+    store.slow = slow
+    passes(store, addresses, [0], Looks(store, MINUTE, lambda: now, tells_halves=True))
+    assert len(store.listed) == 4
+    store.broken = "the store does not answer"
+    looks = Looks(store, MINUTE, lambda: 0.0, tells_halves=True)
+    assert passes(store, addresses, [0], looks) == [Listing()] * 30
+
+
 def test_only_the_model_whose_mark_changed_is_listed_again():
     addresses = models(30)
     store = Store({address: Mark("a", version(43)) for address in addresses})

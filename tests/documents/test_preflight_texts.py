@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from promoter.documents.policy_preflight import preflight_policy_text
 from promoter.documents.preflight_answer import LARGEST_BYTES, parse_preflight
 from promoter.documents.preflight_report import preflight_json
 from promoter.documents.preflight_text import parse_preflight_trailer, preflight_sentence, preflight_trailer
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.preflight import Check, CheckName, Outcome, PreflightPlace, PreflightPolicy, Tolerance
 from promoter.errors import InvalidDocument
 
@@ -122,13 +124,19 @@ def test_a_sentence_forges_no_trailer():
     ],
 )
 def test_the_policy_for_verify_says_the_same(policy):
-    assert parse_policy(preflight_policy_text(policy), "policy.yaml").preflight == policy
+    assert parse_policy(preflight_policy_text(policy, ByManifest()), "policy.yaml").preflight == policy
+
+
+@pytest.mark.parametrize("complete", [ByManifest(), ByMarker("_SUCCESS"), ByQuiet(timedelta(minutes=90))])
+def test_the_policy_for_verify_says_which_files_are_a_versions(complete):
+    text = preflight_policy_text(PreflightPolicy(), complete)
+    assert parse_policy(text, "policy.yaml").candidates.complete == complete
 
 
 def test_a_policy_says_where_its_preflights_run():
     text = "candidates: {store: file:///models}\npreflight: {run: workflow}\n"
     policy = parse_policy(text, "policy.yaml").preflight
     assert policy.run is PreflightPlace.WORKFLOW
-    assert parse_policy(preflight_policy_text(policy), "policy.yaml").preflight == PreflightPolicy()
+    assert parse_policy(preflight_policy_text(policy, ByManifest()), "policy.yaml").preflight == PreflightPolicy()
     with pytest.raises(InvalidDocument, match="'moon' is no place for a preflight; those are process, workflow"):
         parse_policy(text.replace("workflow", "moon"), "policy.yaml")

@@ -58,6 +58,10 @@ def other_rank(model, x):
     return plain(model, x[:, 0])
 
 
+def halves(model, x):
+    return {"probabilities": tf.cast(model.probabilities(tf.cast(x, tf.float32)), tf.float16), "x": x}
+
+
 def more_outputs(model, x):
     return plain(model, x) | {"best": tf.argmax(model.probabilities(x), axis=1)}
 
@@ -152,6 +156,7 @@ def main(folder):
         "stable": Model(),
         "good": Model(seed=1),
         "other-type": Model(other_type, spec(None, FEATURES, dtype=tf.float64)),
+        "halves": Model(halves, spec(None, FEATURES, dtype=tf.bfloat16)),
         "more-outputs": Model(more_outputs),
         "nan": Model(nan),
         "reversed": Model(reversed_classes),

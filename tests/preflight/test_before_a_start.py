@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.publishing import publish
+from promoter.adapters.stores import FileStore
 from promoter.documents.commit_message import read_trailers
 from promoter.documents.release_file import parse_release
+from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.preflight import CheckName, Outcome, PreflightPolicy, PreflightRequest
 from promoter.domain.version import ModelVersion
+from promoter.preflight.version_files import identified
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,6 +46,7 @@ def test_a_version_is_verified_beside_stable(store, name, failure):
         candidate.digest,
         f"{store.address}/1",
         stable.digest,
+        ByManifest(),
         # Timing is for other tests: this machine is busy.
         PreflightPolicy(warn=frozenset({CheckName.LATENCY})),
     )
@@ -51,6 +57,22 @@ def test_a_version_is_verified_beside_stable(store, name, failure):
     assert (found.first_failure.name if found.first_failure else None) is failure
     assert found.candidate.digest == str(candidate.digest)
     assert found.checks[0].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("complete", [ByManifest(), ByMarker("_SUCCESS"), ByQuiet(timedelta(0))])
+def test_what_is_verified_has_the_digest_that_the_store_took(versions, tmp_path, complete):
+    folder = tmp_path / "store/2"
+    shutil.copytree(versions / "good", folder)
+    if isinstance(complete, ByManifest):
+        shutil.rmtree(folder)
+        (tmp_path / "store").mkdir(exist_ok=True)
+        publish(versions / "good", f"file://{tmp_path}/store", ModelVersion(2), lambda *_: None)
+    elif isinstance(complete, ByMarker):
+        (folder / "_SUCCESS").touch()
+        (folder / "manifest.json").write_text("{}")
+    (folder / ".DS_Store").write_text("nobody's")
+    offered = FileStore().version(f"file://{tmp_path}/store", ModelVersion(2), complete)
+    assert identified(folder, complete).digest == offered.digest
 
 
 def git(*words, cwd):

@@ -145,6 +145,18 @@ def test_a_version_is_published_with_warm_up_requests_that_it_answers(edited, tm
     assert "has warm-up requests of its own: they are kept" in told.stderr
 
 
+def test_warm_up_requests_are_made_before_a_version_is_signed(edited):
+    folder = edited("stable")
+    command = ["golden", "warmup", str(folder), "--model", "ranker"]
+    (folder / "model.sig").touch()
+    told = CliRunner().invoke(main, command)
+    assert (told.exit_code, (folder / WARMUP_FILE).exists()) == (1, False)
+    assert "remove model.sig, and sign it again after" in told.stderr
+    (folder / "model.sig").unlink()
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert b"ranker" in (folder / WARMUP_FILE).read_bytes()
+
+
 def test_without_golden_requests_there_are_no_warm_up_requests(edited, tmp_path):
     folder = edited("good")
     (folder / GOLDEN_FILE).unlink()

@@ -172,6 +172,22 @@ def test_golden_requests_are_given_or_the_versions_own(tmp_path, verified):
     assert f"{given} is not JSON" in by_name["golden"].reason
 
 
+def test_half_precision_is_asked_and_compared_like_other_numbers(edited, verified):
+    found, by_name = verified("halves", "halves", PreflightPolicy(tolerance=Tolerance(absolute=1e-6)))
+    assert found.passed
+    assert by_name["drift"].figures["values_compared"] == 2 * (4 + 8)
+    assert by_name["drift"].figures["top1_agreement"] == 1
+    folder = edited("halves")
+    (folder / "assets.extra/golden_requests.json").write_text('{"instances": [[Infinity, 0, 0, 0, 0, 0, 0, 0]]}')
+    found, by_name = verified(folder)
+    assert failed(found)[0] == "golden"
+    assert "request 1: output x is not finite in 1 of 8 values" in by_name["golden"].details
+    (folder / "assets.extra/golden_requests.json").write_text('{"instances": [[1e39, 0, 0, 0, 0, 0, 0, 0]]}')
+    assert "input x: a value is too large for type bfloat16" in verified(folder)[1]["golden"].reason
+    (folder / "assets.extra/golden_requests.json").unlink()
+    assert verified(folder)[0].passed
+
+
 def test_a_policy_turns_a_check_into_a_warning(verified):
     found, by_name = verified("other-type", "stable", PreflightPolicy(warn=frozenset({CheckName.SIGNATURES})))
     assert found.passed

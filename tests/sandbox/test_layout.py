@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 
 from promoter.errors import InvalidSettings
+from promoter.sandbox.cloud_storage.bucket import Bucket
 from promoter.sandbox.layout import DEFAULT_PORT_BASE, Layout
 
 
 def ports(layout):
-    return {layout.envoy_port, layout.envoy_admin_port, layout.prometheus_port, layout.agent_port}
+    return {getattr(layout, f"{part}_port") for part in ("envoy", "envoy_admin", "prometheus", "agent", "storage")}
 
 
 def test_every_port_has_a_fixed_place_after_the_base():
     layout = Layout.at(Path("/sandbox"), 28100)
     assert (layout.envoy_port, layout.envoy_admin_port) == (28100, 28101)
-    assert (layout.prometheus_port, layout.agent_port) == (28102, 28103)
+    assert (layout.prometheus_port, layout.agent_port, layout.storage_port) == (28102, 28103, 28104)
 
 
 @pytest.mark.parametrize("distance", [10, 20, 100, 630])
@@ -55,3 +56,12 @@ def test_urls_and_paths_say_the_same():
     assert layout.model_store_url == f"file://{layout.model_store}"
     assert layout.remote_url == f"file://{layout.remote}"
     assert layout.authority == "resnet50.production"
+
+
+def test_versions_lie_in_a_folder_or_in_a_bucket_of_somebodys_emulator():
+    folder = Layout.at(Path("/sandbox"))
+    own = Layout.at(Path("/sandbox"), 28100, Bucket("models"))
+    theirs = Layout.at(Path("/sandbox"), 28100, Bucket("models", "http://127.0.0.1:4443"))
+    assert (folder.emulator, folder.store_url) == (None, "file:///sandbox/store")
+    assert (own.emulator, own.model_store_url) == ("http://127.0.0.1:28104", "gs://models/resnet50")
+    assert (theirs.emulator, theirs.store_url) == ("http://127.0.0.1:4443", "gs://models")

@@ -26,6 +26,7 @@ from model_server_process import (
 
 from promoter.domain.version import ModelVersion
 from promoter.sandbox import model_zoo
+from promoter.sandbox.layout import Layout
 from promoter.sandbox.model_server.protos import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -311,8 +312,9 @@ def test_another_signature_refuses_the_usual_request(zoo, tmp_path):
 
 
 def test_half_an_upload_loads_and_fails_every_request(zoo, tmp_path):
-    model_zoo.half_upload(zoo / "1", tmp_path / "store", ModelVersion(4))
-    with running(tmp_path, tmp_path / "store", 4) as server:
+    layout = Layout.at(tmp_path)
+    model_zoo.half_upload(zoo / "1", layout, ModelVersion(4))
+    with running(tmp_path, layout.model_store, 4) as server:
         server.wait_until_ready()
         with pytest.raises(grpc.RpcError) as refused:
             predict(server, predict_request())

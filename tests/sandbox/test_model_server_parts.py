@@ -83,6 +83,14 @@ def read_model_config(tmp_path, *models):
 def test_one_pinned_version_is_read(tmp_path, base_path):
     pinned = read_model_config(tmp_path, model(base_path=base_path))
     assert (pinned.name, pinned.version, str(pinned.directory)) == ("resnet50", 7, "/models/resnet50/7")
+    assert pinned.bucket is None
+
+
+def test_a_version_in_a_bucket_is_brought_into_the_pods_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    pinned = read_model_config(tmp_path, model(base_path="gs://models/resnet50"))
+    assert (pinned.bucket, pinned.version) == ("gs://models/resnet50", 7)
+    assert pinned.directory == tmp_path / "tmp/versions/resnet50/7"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_one_pinned_version_is_read(tmp_path, base_path):
         ([model(policy="")], "not pinned"),
         ([model(policy="model_version_policy { latest { num_versions: 1 } }")], "not pinned"),
         ([model(policy="model_version_policy { specific { versions: 7 versions: 8 } }")], "not pinned"),
-        ([model(base_path="gs://models/resnet50")], "no folder of this machine"),
+        ([model(base_path="s3://models/resnet50")], "no folder of this machine"),
         (["config { title: 1 }"], "text-format ModelServerConfig"),
     ],
 )
@@ -225,8 +233,25 @@ def test_shape_and_values_that_disagree_are_an_invalid_argument(proto):
 
 
 def test_tensors_of_a_type_that_is_not_supported_say_so():
-    with pytest.raises(ServingError, match=r"UNIMPLEMENTED.*DT_HALF"):
-        tensors.from_proto("x", tensor_pb2.TensorProto(dtype=types_pb2.DT_HALF, half_val=[1]))
+    with pytest.raises(ServingError, match=r"UNIMPLEMENTED.*DT_COMPLEX64"):
+        tensors.from_proto("x", tensor_pb2.TensorProto(dtype=types_pb2.DT_COMPLEX64, scomplex_val=[1, 0]))
+
+
+@pytest.mark.parametrize("number", [types_pb2.DT_HALF, types_pb2.DT_BFLOAT16])
+def test_half_precision_is_read_and_written_bit_by_bit(number):
+    one = {types_pb2.DT_HALF: 0x3C00, types_pb2.DT_BFLOAT16: 0x3F80}[number]
+    given = tensor_pb2.TensorProto(dtype=number, half_val=[one, one | 0x8000])
+    given.tensor_shape.dim.add(size=2)
+    array = tensors.from_proto("x", given)
+    assert (array.astype(float).tolist(), array.dtype.itemsize) == ([1, -1], 2)
+    written = tensor_pb2.TensorProto()
+    tensors.fill_proto(array, written)
+    assert written == given
+    # The original has no JSON for them.
+    with pytest.raises(ServingError, match="UNIMPLEMENTED: tensor a: numbers of half precision have no JSON"):
+        parse({"instances": [1]}, {"a": SimpleNamespace(dtype=number)})
+    with pytest.raises(ServingError, match="UNIMPLEMENTED: tensor a"):
+        rest_json.format_response({"a": array}, by_row=True)
 
 
 def test_strings_are_arrays_of_bytes():
@@ -282,6 +307,7 @@ def test_rows_and_columns_become_tensors_of_the_signatures_types(document, input
         {"inputs": {"a": [1], "b": [0.5]}},
         {"inputs": {"a": ["1"], "b": [1]}},
         {"inputs": {"a": [[1, 2], [3]], "b": [1]}},
+        {"inputs": {"a": [1e39], "b": [1]}},
         {"signature_name": 3, "instances": [{"a": 1, "b": 1}]},
     ],
 )

@@ -10,6 +10,7 @@ from model_server_process import built_zoo
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
+from promoter.sandbox.layout import Layout
 from promoter.sandbox.model_zoo import DARK, DEMO_VERSIONS, VersionKind, build_version, half_upload
 from promoter.sandbox.traffic_requests import build_requests
 from promoter.saved_model.c_library import Session
@@ -46,8 +47,9 @@ def test_a_half_upload_is_the_graph_and_nothing_else(tmp_path):
     (source / "variables").mkdir(parents=True)
     (source / "saved_model.pb").write_bytes(b"graph")
     (source / "variables" / "variables.index").write_bytes(b"index")
-    target = half_upload(source, tmp_path / "store", ModelVersion(4))
-    assert [path.relative_to(tmp_path / "store").as_posix() for path in target.rglob("*")] == ["4/saved_model.pb"]
+    layout = Layout.at(tmp_path)
+    half_upload(source, layout, ModelVersion(4))
+    assert [path for path in layout.store.rglob("*") if path.is_file()] == [layout.model_store / "4" / "saved_model.pb"]
 
 
 def test_a_folder_that_exists_is_not_built_into(tmp_path):

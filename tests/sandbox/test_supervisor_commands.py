@@ -1,20 +1,32 @@
 """`promoter sandbox` as a person types it."""
 
+import io
 import json
 import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from promoter.cli.sandbox import sandbox
+from promoter.domain.version import ModelVersion
 from promoter.sandbox import processes
+from promoter.sandbox.demo.screen import PlainScreen
+from promoter.sandbox.demo.stage import ModelBuild
 from promoter.sandbox.layout import Layout
+from promoter.sandbox.model_zoo import half_upload
+from promoter.sandbox.parts import clean_environment
 from promoter.sandbox.ports import free_port_base
 from promoter.sandbox.records import SandboxRecord, write_record
+from promoter.sandbox.supervisor import Sandbox, StoreKind
 
+V1 = ModelVersion(1)
+PROMOTER = (sys.executable, "-m", "promoter")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -84,16 +96,61 @@ def test_after_env_a_shell_finds_the_programs_wherever_they_came_from(layout):
     assert [Path(line).name for line in found.stdout.splitlines()] == ["promoter", "prometheus"]
 
 
+def test_a_sandbox_keeps_the_store_that_it_began_with(layout, monkeypatch):
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    Sandbox.create(layout.directory, project=ROOT, port_base=layout.port_base, store=StoreKind.GS)
+    again = Sandbox.create(layout.directory, project=ROOT, port_base=layout.port_base)
+    assert again.layout.store_url == "gs://sandbox-models"
+    assert next(part.name for part in again.status()) == "storage"
+    refused = say("up", "--directory", layout.directory, "--project", ROOT, "--store", "file")
+    assert refused.exit_code == 1
+    assert "keeps its versions with --store gs" in refused.stderr
+
+
+def test_with_an_emulator_that_a_person_chose_none_is_started_and_a_shell_learns_of_it(layout, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    made = Sandbox.create(layout.directory, project=ROOT, port_base=layout.port_base, store=StoreKind.GS)
+    assert "storage" not in [part.name for part in made.status()]
+    lines = say("env", "--directory", layout.directory).stdout.splitlines()
+    assert "export STORAGE_EMULATOR_HOST=http://127.0.0.1:9" in lines
+    refused = say("up", "--directory", layout.directory, "--project", ROOT, "--port-base", layout.port_base)
+    assert refused.exit_code == 1
+    assert "the emulator at http://127.0.0.1:9, which STORAGE_EMULATOR_HOST named, does not answer" in refused.stderr
+    assert not processes.marked(layout.directory)
+
+
+def until(holds, patience=60):
+    deadline = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 @pytest.mark.sandbox
-def test_the_whole_sandbox_comes_up_survives_a_crash_of_a_part_and_goes_down(layout):
-    up = say("up", "--directory", layout.directory, "--project", ROOT, "--port-base", layout.port_base)
-    assert up.exit_code == 0, up.output
-    assert "promoter sandbox env" in up.stdout
+def test_the_whole_sandbox_serves_from_a_bucket_survives_a_crash_of_a_part_and_goes_down(layout, monkeypatch):
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    models = layout.directory.parent / "models"
+    with ModelBuild(models, [V1], layout.directory.parent / "models.log") as build:
+        place = ("--directory", layout.directory, "--project", ROOT, "--port-base", layout.port_base)
+        up = say("up", "--store", "gs", *place)
+        assert up.exit_code == 0, up.output
+        assert "storage: ready after" in up.stdout
+        assert "promoter publish FOLDER gs://sandbox-models/resnet50" in up.stdout
+        build.wait_for([V1], PlainScreen(Console(file=io.StringIO())))
+    opened = Sandbox.open(layout.directory)
+    by_hand = {"env": {**clean_environment(), **opened.environment()}, "capture_output": True, "text": True}
+    address = opened.layout.model_store_url
+    half_upload(models / "1", opened.layout, ModelVersion(2))
+    published = subprocess.run([*PROMOTER, "publish", models / "1", address, "--version", "1"], **by_hand, check=False)
+    assert f"{address}/1 is complete: sha256:" in published.stdout, published.stderr
+    until(lambda: (found := opened.application()) and (served := found.deployment(V1)) and served.ready == 2)
+    status = json.loads(subprocess.run([*PROMOTER, "status", "--json"], **by_hand, check=True).stdout)
+    assert status["models"][0]["stable"] == 1
+    assert "no manifest.json" in status["models"][0]["incomplete"]["2"]
     assert httpx.get(f"{layout.prometheus_url}/-/ready", trust_env=False).is_success
     say("kill", "prometheus", "--directory", layout.directory)
     table = say("status", "--directory", layout.directory).stdout
     assert "died (SIGKILL)" in table
-    assert "no version is served yet" in table
     started = say("start", "prometheus", "--directory", layout.directory)
     assert "prometheus: ready after" in started.stdout
     assert say("down", "--directory", layout.directory).exit_code == 0

@@ -14,6 +14,7 @@ from promoter.control.observe import Observer
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.documents.commit_message import read_trailers
 from promoter.domain.action import Hold
+from promoter.domain.completeness import ByMarker
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidInput, PreflightUnavailable
 
@@ -162,9 +163,10 @@ def downstream(world, upstream_policy):
 
 
 def test_a_version_from_upstream_is_verified_where_its_files_lie(world):
-    downstream(world, "candidates: {store: file:///elsewhere/ranker}\n")
+    downstream(world, "candidates: {store: file:///elsewhere/ranker, complete: {marker: _SUCCESS}}\n")
     world.run(10)
     assert world.preflights.asked[-1].candidate == "file:///elsewhere/ranker/43"
+    assert world.preflights.asked[-1].complete == ByMarker("_SUCCESS")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from promoter.documents.manifest import (
     parse_manifest,
     write_manifest,
 )
+from promoter.domain.completeness import ByManifest, Completeness
 from promoter.domain.store_address import StoreAddress
 from promoter.errors import BrokenVersion, InvalidDocument, InvalidInput, StoreUnavailable
 from promoter.model_folder import ContentHash
@@ -33,6 +34,8 @@ _MOST_FILES = 10_000
 # Left for others on the disk.
 _SPARE = 64 * 2**20
 _GIBIBYTE = 2**30
+
+_BY_MANIFEST = ByManifest()
 
 # Called with the bytes that are here so far, and the bytes there are.
 Progress = Callable[[int, int], None]
@@ -46,18 +49,31 @@ class DownloadLimits:
     deadline: float
 
 
-def download_version(bucket: Bucket, address: str, folder: Path, limits: DownloadLimits, progress: Progress) -> None:
+class NoSuchVersion(InvalidInput):
+    """There are no files under the address."""
+
+
+def download_version(
+    bucket: Bucket,
+    address: str,
+    folder: Path,
+    limits: DownloadLimits,
+    *,
+    progress: Progress,
+    complete: Completeness = _BY_MANIFEST,
+) -> None:
     """Bring the version at `address` into the empty `folder`.
 
-    Without a manifest it is every file there, except those with a dot in front. Raises BrokenVersion where the files
-    are not what the manifest says, change meanwhile or cannot be a version's; InvalidInput where there is no version,
-    or no room for it here; StoreUnavailable where the store fails or the time is over.
+    Without a manifest, or where something else makes a version complete, it is every file there, except those with a
+    dot in front. Raises BrokenVersion where the files are not what the manifest says, change meanwhile or cannot be a
+    version's; NoSuchVersion; InvalidInput where there is no room for it here; StoreUnavailable where the store fails or
+    the time is over.
     """
     prefix = prefix_of(StoreAddress.from_text(address))
     if not prefix:
         raise InvalidInput(f"{address} is a bucket and no version: name one, as in {address.rstrip('/')}/resnet50/43")
     try:
-        _Download(bucket, prefix, folder, limits, progress).run(address)
+        _Download(bucket, prefix, folder, limits, progress).run(address, by_manifest=isinstance(complete, ByManifest))
     except OSError as error:
         raise InvalidInput(f"{address} cannot be written into {folder}: {error.strerror}") from error
 
@@ -75,11 +91,11 @@ class _Download:
         self._stopped = threading.Event()
         self._done = self._total = 0
 
-    def run(self, address: str) -> None:
+    def run(self, address: str, *, by_manifest: bool) -> None:
         found = self._found()
         if all(map(is_nobodys, found)):
-            raise InvalidInput(f"{address} is no version: there are no files below it")
-        files = self._named(found) if MANIFEST_FILE in found else _unnamed(found)
+            raise NoSuchVersion(f"{address} is no version: there are no files below it")
+        files = self._named(found) if by_manifest and MANIFEST_FILE in found else _unnamed(found)
         self._total = sum(found[path].size for path in files)
         self._check_room(address)
         self._progress(0, self._total)
@@ -171,7 +187,7 @@ class _Download:
 
 def _unnamed(found: Mapping[str, StoredObject]) -> Mapping[str, None]:
     """The files where no manifest says which they are; raises BrokenVersion unless every name is safe."""
-    ours = {path: item for path, item in found.items() if not is_nobodys(path)}
+    ours = {path: item for path, item in found.items() if path != MANIFEST_FILE and not is_nobodys(path)}
     try:
         # The names obey the same rules as a manifest's.
         write_manifest(Manifest(tuple(ManifestFile(path, "0" * 64, item.size) for path, item in ours.items())))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from promoter.sandbox.agent.pod_folder import mounted
 from promoter.sandbox.agent.pod_template import PodTemplate
 from promoter.sandbox.agent.probes import ProbeRecord, grpc_health
 from promoter.sandbox.agent.processes import ProcessTable
@@ -120,7 +121,11 @@ class Pod:
 
     def _start(self, now: float) -> None:
         identity = self.identity
-        environment = {**identity.template.environment, "SANDBOX_POD_IP": identity.address}
+        own = {"SANDBOX_POD_IP": identity.address}
+        for mount in identity.template.mounts:
+            if mount.path == "/tmp":  # noqa: S108 - as the pod calls it
+                own["TMPDIR"] = str(mounted(identity.folder, mount))
+        environment = {**identity.template.environment, **own}
         self._process = self._tools.processes.start(identity.name, self._command, environment, identity.output)
         self._started_at = now
         template = identity.template

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from promoter.adapters.publishing import publish
 from promoter.domain.application import Health
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidDocument, Unavailable
@@ -18,7 +17,7 @@ from promoter.sandbox.demo.cast import FIRST, Character
 from promoter.sandbox.demo.screen import Screen
 from promoter.sandbox.layout import Layout
 from promoter.sandbox.model_zoo import half_upload
-from promoter.sandbox.parts import AGENT, ENVOY, PROMETHEUS, PROMOTER, TRAFFIC, clean_environment
+from promoter.sandbox.parts import AGENT, ENVOY, PROMETHEUS, PROMOTER, STORAGE, TRAFFIC, clean_environment
 from promoter.sandbox.seed import default_policy
 from promoter.sandbox.supervisor import PartState, Sandbox
 from promoter.sandbox.traffic_results import OK, TrafficSecond, read_results
@@ -26,6 +25,7 @@ from promoter.sandbox.traffic_results import OK, TrafficSecond, read_results
 _POLL_SECONDS = 0.2
 _BUILD_PATIENCE = 180.0
 _READY_PATIENCE = 120.0
+_PUBLISH_PATIENCE = 60.0
 
 # So many seconds in a row without a failure, and the stage is set.
 _STEADY_SECONDS = 5
@@ -95,7 +95,7 @@ class Stage:
         versions = [FIRST, *(character.version for character in cast if not character.half)]
         with ModelBuild(self._models, versions, self.layout.log("models")) as build:
             self._screen.wait("Bringing up the sandbox: sync agent, Envoy, Prometheus")
-            self.sandbox.up([AGENT, ENVOY, PROMETHEUS])
+            self.sandbox.up([STORAGE, AGENT, ENVOY, PROMETHEUS])
             build.wait_for([FIRST], self._screen)
             self._publish(FIRST)
             self._screen.wait("Starting the promoter; it finds version 1")
@@ -110,7 +110,7 @@ class Stage:
     def drop(self, character: Character) -> None:
         """Put a version into the store: all of it, or half."""
         if character.half:
-            half_upload(self._models / str(FIRST), self.layout.model_store, character.version)
+            half_upload(self._models / str(FIRST), self.layout, character.version)
         else:
             self._publish(character.version)
 
@@ -134,7 +134,22 @@ class Stage:
                 raise Unavailable(f"{part.name} died; {part.log} says why")
 
     def _publish(self, version: ModelVersion) -> None:
-        publish(self._models / str(version), self.layout.model_store_url, version, lambda *_: None)
+        """As a person does, by `promoter publish`."""
+        address = self.layout.model_store_url
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "promoter", "publish"),
+                *(str(self._models / str(version)), address, "--version", str(version)),
+            ],
+            env={**clean_environment(), **self.sandbox.environment()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PUBLISH_PATIENCE,
+            check=False,
+        )
+        if ended.returncode != 0:
+            raise Unavailable(f"version {version} could not be published to {address}: {ended.stderr.strip()}")
 
     def _wait_until_ready(self) -> None:
         self._screen.wait("Waiting for the pods of version 1")

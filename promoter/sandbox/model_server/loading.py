@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from promoter.sandbox.model_server.bucket_files import bring
 from promoter.sandbox.model_server.flags import Flags
 from promoter.sandbox.model_server.metrics import ServingMetrics
 from promoter.sandbox.model_server.model_config import PinnedModel
@@ -28,8 +29,8 @@ _log = logging.getLogger("loading")
 
 
 def load(model: PinnedModel, flags: Flags, metrics: ServingMetrics) -> Servable:
-    """The version, loaded and warm; waits without limit for its folder. Raises ServingError after the last retry."""
-    _wait_for_folder(model, flags)
+    """The version, loaded and warm; waits without limit for it to appear. Raises ServingError after the last retry."""
+    _wait_for_version(model, flags)
     for _ in range(flags.max_num_load_retries):
         try:
             return _load_once(model, flags, metrics)
@@ -46,8 +47,8 @@ def load(model: PinnedModel, flags: Flags, metrics: ServingMetrics) -> Servable:
         ) from error
 
 
-def _wait_for_folder(model: PinnedModel, flags: Flags) -> None:
-    while not model.directory.is_dir():
+def _wait_for_version(model: PinnedModel, flags: Flags) -> None:
+    while not _is_there(model):
         _log.warning(
             "Version %d of servable %s, which was requested to be served as a 'specific' version in the servable's "
             "config, was not found in the file system",
@@ -58,6 +59,12 @@ def _wait_for_folder(model: PinnedModel, flags: Flags) -> None:
             # One look is all that was asked for; the original then waits for a version that cannot come.
             threading.Event().wait()
         time.sleep(flags.file_system_poll_wait_seconds)
+
+
+def _is_there(model: PinnedModel) -> bool:
+    if model.bucket is None or model.directory.is_dir():
+        return model.directory.is_dir()
+    return bring(f"{model.bucket.rstrip('/')}/{model.version}", model.directory)
 
 
 def _load_once(model: PinnedModel, flags: Flags, metrics: ServingMetrics) -> Servable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,24 @@ from google.protobuf import text_format
 from promoter.errors import InvalidDocument
 from promoter.sandbox.model_server.protos import MonitoringConfig, model_server_config_pb2
 
+# The original reads other clouds too; what is not named here is refused.
+BUCKETS = "gs://"
+
 DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedModel:
-    """One version of one model. base_path: the folder that holds the version's folder."""
+    """One version of one model.
+
+    base_path: the folder that holds the version's folder. bucket: where the version has to be brought from first, as
+    gs://bucket/path; None where it is in its folder.
+    """
 
     name: str
     base_path: Path
     version: int
+    bucket: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -36,7 +45,12 @@ def read_model_config(path: Path) -> PinnedModel:
     [model] = models
     if not model.name:
         raise InvalidDocument(str(path), None, "the model has no name", "Set `name`")
-    return PinnedModel(model.name, _folder(path, model.base_path), _pinned_version(path, model))
+    version = _pinned_version(path, model)
+    if model.base_path.startswith(BUCKETS):
+        # A pod's folder for temporary files is its own and goes with it.
+        folder = Path(tempfile.gettempdir(), "versions", model.name)
+        return PinnedModel(model.name, folder, version, model.base_path)
+    return PinnedModel(model.name, _folder(path, model.base_path), version)
 
 
 def read_metrics_path(path: Path) -> str | None:

@@ -16,6 +16,8 @@ from types import MappingProxyType
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
+from promoter.sandbox.cloud_storage.bucket import put_object
+from promoter.sandbox.layout import SERVED, Layout
 
 MODEL = "resnet50"
 GRAPH_FILE = "saved_model.pb"
@@ -61,12 +63,15 @@ def build_version(kind: VersionKind, directory: Path, seed: int = 0) -> None:
     unfinished.rename(directory)
 
 
-def half_upload(directory: Path, store: Path, version: ModelVersion) -> Path:
-    """Leave in `store` what an upload of `directory` leaves that broke off after its first file. Returns the folder.
+def half_upload(directory: Path, layout: Layout, version: ModelVersion) -> None:
+    """Leave in the store of a sandbox what an upload of `directory` leaves that broke off after its first file.
 
-    The graph is there, the variables and the manifest are not.
+    The graph is there, the variables and the manifest are not. Raises Unavailable.
     """
-    target = store / str(version)
+    if layout.bucket is not None and layout.emulator is not None:
+        name = f"{SERVED.model}/{version}/{GRAPH_FILE}"
+        put_object(layout.emulator, layout.bucket.name, name, (directory / GRAPH_FILE).read_bytes())
+        return
+    target = layout.model_store / str(version)
     target.mkdir(parents=True)
     shutil.copyfile(directory / GRAPH_FILE, target / GRAPH_FILE)
-    return target
