@@ -16,6 +16,7 @@ from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler, Survey, Verdict
 from promoter.domain.action import Hold
+from promoter.domain.completeness import ByManifest
 from promoter.domain.names import ServedModel
 from promoter.domain.preflight import PreflightPolicy, PreflightRequest
 from promoter.errors import PreflightUnavailable
@@ -174,7 +175,9 @@ def test_peers_are_timed_and_what_they_do_not_answer_is_counted(metrics):
 
 
 def request(number):
-    return PreflightRequest(f"file:///models/{number}", f"sha256:{number:064}", None, None, PreflightPolicy())
+    return PreflightRequest(
+        f"file:///models/{number}", f"sha256:{number:064}", None, None, ByManifest(), PreflightPolicy()
+    )
 
 
 def test_a_preflight_is_counted_once_with_the_seconds_that_it_took(metrics):
