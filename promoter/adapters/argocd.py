@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from promoter.documents.argocd_answers import live_state_of_route, parse_application
+from promoter.documents.argocd_answers import live_states_of_routes, parse_application
 from promoter.domain.application import Application
 from promoter.domain.duration import format_duration
 from promoter.domain.names import ServedModel
@@ -24,6 +24,11 @@ from promoter.errors import ClusterUnavailable, InvalidSettings
 # One application with its tree is some ten kilobytes; the largest seen in the field some hundreds.
 _LARGEST_ANSWER = 16 * 2**20
 _LARGEST_TOKEN = 16 * 2**10
+# Where routes are looked for, one question each.
+_ROUTES = (
+    {"kind": "VirtualService", "group": "networking.istio.io"},
+    {"group": "gateway.networking.k8s.io"},
+)
 
 
 class ArgoCluster:
@@ -52,20 +57,25 @@ class ArgoCluster:
         )
 
     def application(self, served: ServedModel, *, refresh: bool = False) -> Application:
-        """One Application with its pods and live route; `refresh` makes Argo CD look at Git first.
+        """One Application with its pods and live routes; `refresh` makes Argo CD look at Git first.
 
-        The three answers it is made of are taken one after another. Raises ClusterUnavailable.
+        The answers it is made of are taken one after another. Raises ClusterUnavailable.
         """
         path = f"/api/v1/applications/{served.application}"
         found = self._get(served, path, {"refresh": "normal"} if refresh else {})
         tree = self._get(served, f"{path}/resource-tree", {})
-        wanted = {"kind": "VirtualService", "group": "networking.istio.io"}
-        live = live_state_of_route(served, self._get(served, f"{path}/managed-resources", wanted))
-        route = None if live is None else self._parsed(live)
+        routes = [self._parsed(live) for live in self._live_routes(served, path)]
         try:
-            return parse_application(served, found, tree, route if isinstance(route, dict) else None)
+            return parse_application(served, found, tree, routes)
         except RecursionError as error:
             raise ClusterUnavailable(f"Argo CD at {self._server} sent an answer that is nested too deeply") from error
+
+    def _live_routes(self, served: ServedModel, path: str) -> tuple[str, ...]:
+        """The texts of the live routes: of Istio's, or, where there is none, of the Gateway API's."""
+        for wanted in _ROUTES:
+            if live := live_states_of_routes(served, self._get(served, f"{path}/managed-resources", wanted)):
+                return live
+        return ()
 
     def _get(self, served: ServedModel, path: str, params: Mapping[str, str]) -> Any:
         if self._project is not None:

@@ -7,7 +7,7 @@ say about a rollout is decided elsewhere; who fetched them, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -28,11 +28,11 @@ _Object = Mapping[str, Any]
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def parse_application(served: ServedModel, answer: object, tree: object, route: _Object | None) -> Application:
+def parse_application(served: ServedModel, answer: object, tree: object, routes: Sequence[object]) -> Application:
     """One Application from Argo CD's JSON, parsed.
 
-    answer: `GET /api/v1/applications/{name}`. tree: its `/resource-tree`. route: the live route object,
-    None where there is none. Raises ClusterUnavailable where `answer` is about something else or a
+    answer: `GET /api/v1/applications/{name}`. tree: its `/resource-tree`. routes: the live route objects,
+    which must agree; empty where there is none. Raises ClusterUnavailable where `answer` is about something else or a
     time or phase in it cannot be read; what Argo CD leaves out is Unknown, None or empty.
     """
     found = _object(answer)
@@ -54,18 +54,19 @@ def parse_application(served: ServedModel, answer: object, tree: object, route: 
         compared_current_spec=_compared_current_spec(spec, _object(sync.get("comparedTo"))),
         errors=tuple(_errors(annotations, status.get("conditions"))),
         deployments=_deployments(served.model, tree),
-        route=None if route is None else _weights(served.model, route),
+        route=_agreed_weights(served.model, routes),
     )
 
 
-def live_state_of_route(served: ServedModel, answer: object) -> str | None:
-    """The live VirtualService's JSON text in `/managed-resources`, None where the cluster has none."""
-    for item in _objects(_object(answer).get("items")):
-        if item.get("kind") == "VirtualService" and item.get("name") == served.model:
-            # Argo CD writes the word null where the object is in Git but not in the cluster.
-            text = _text(item.get("liveState"))
-            return text if text not in ("", "null") else None
-    return None
+def live_states_of_routes(served: ServedModel, answer: object) -> tuple[str, ...]:
+    """The JSON texts of the model's live routes in `/managed-resources`, empty where the cluster has none."""
+    texts = (
+        _text(item.get("liveState"))
+        for item in _objects(_object(answer).get("items"))
+        if _text(item.get("kind")) in _RULES and item.get("name") == served.model
+    )
+    # Argo CD writes the word null where the object is in Git but not in the cluster.
+    return tuple(text for text in texts if text not in {"", "null"})
 
 
 def _operation(state: _Object) -> Operation | None:
@@ -156,28 +157,55 @@ def _pod(node: _Object) -> Pod:
     return Pod(_text(node.get("name")), full and reason == "Running" and health == Health.HEALTHY, _message(reason))
 
 
+def _agreed_weights(model: str, routes: Sequence[object]) -> Mapping[ModelVersion, int] | None:
+    """Percentage of requests by version, None where there is no route or two of them, or of their rules, differ."""
+    weights = [_weights(model, _object(route)) for route in routes]
+    return weights[0] if weights and all(other == weights[0] for other in weights) else None
+
+
 def _weights(model: str, route: _Object) -> Mapping[ModelVersion, int] | None:
-    """Percentage of requests by version, None where the HTTP routes differ or one of them is not ours.
+    """Percentage of requests by version, None where the rules differ or one of them is not ours.
 
     Rules that are for the requests of some callers only, testers say, are no part of the split.
     """
-    rules = [rule for rule in _objects(_object(route.get("spec")).get("http")) if not _is_for_some_callers(rule)]
-    weights = [_rule_weights(model, _objects(rule.get("route"))) for rule in rules]
+    key, split = _RULES.get(_text(route.get("kind")), ("", _mesh_split))
+    rules = [rule for rule in _objects(_object(route.get("spec")).get(key)) if not _is_for_some_callers(rule)]
+    weights = [_by_version(model, split(rule)) for rule in rules]
     return weights[0] if weights and all(other == weights[0] for other in weights) else None
 
 
 def _is_for_some_callers(rule: _Object) -> bool:
     """Whether a request must have more than the right path to be matched by this rule."""
-    matches = _objects(rule.get("match"))
-    return bool(matches) and all(match.keys() - {"uri", "name"} for match in matches)
+    matches = _objects(rule.get("match")) or _objects(rule.get("matches"))
+    return bool(matches) and all(match.keys() - {"uri", "name", "path", "method"} for match in matches)
 
 
-def _rule_weights(model: str, destinations: list[_Object]) -> Mapping[ModelVersion, int] | None:
+def _mesh_split(rule: _Object) -> list[tuple[str, object]]:
+    """Host and weight of each destination of a VirtualService's rule."""
+    destinations = _objects(rule.get("route"))
+    # Istio gives a single destination everything, and one of several without a weight nothing.
+    unsaid = 100 if len(destinations) == 1 else 0
+    return [
+        (_text(_object(entry.get("destination")).get("host")), entry.get("weight", unsaid)) for entry in destinations
+    ]
+
+
+def _gateway_split(rule: _Object) -> list[tuple[str, object]]:
+    """Service and weight of each backend of an HTTPRoute's or GRPCRoute's rule; the API server fills the weights in."""
+    return [(_text(entry.get("name")), entry.get("weight")) for entry in _objects(rule.get("backendRefs"))]
+
+
+# Where a kind has its rules, and how they split.
+_RULES: Mapping[str, tuple[str, Callable[[_Object], list[tuple[str, object]]]]] = {
+    "VirtualService": ("http", _mesh_split),
+    "HTTPRoute": ("rules", _gateway_split),
+    "GRPCRoute": ("rules", _gateway_split),
+}
+
+
+def _by_version(model: str, split: list[tuple[str, object]]) -> Mapping[ModelVersion, int] | None:
     weights: dict[ModelVersion, int] = {}
-    for entry in destinations:
-        host = _text(_object(entry.get("destination")).get("host"))
-        # Istio gives a single destination everything, and one of several without a weight nothing.
-        weight = entry.get("weight", 100 if len(destinations) == 1 else 0)
+    for host, weight in split:
         versions = list(_version_named(model, host.split(".", maxsplit=1)[0]))
         if not versions or not isinstance(weight, int) or isinstance(weight, bool) or weight < 0:
             return None

@@ -159,6 +159,21 @@ def virtual_service(grpc: dict[str, Any], rest: dict[str, Any] | None = None, te
     }
 
 
+def gateway_route(kind: str, weights: dict[str, Any], testers: str = "") -> dict[str, Any]:
+    """A live HTTPRoute or GRPCRoute, as the API server completes it; `weights` by Service."""
+    matched = {"path": {"type": "Exact", "value": "/v1/models/resnet50:predict"}, "method": "POST"}
+    if kind == "GRPCRoute":
+        matched = {"method": {"type": "Exact", "service": "tensorflow.serving.PredictionService"}}
+    some = {**matched, "headers": [{"type": "Exact", "name": "x-model-version", "value": "canary"}]}
+
+    def rule(match: dict[str, Any], backends: dict[str, Any]) -> dict[str, Any]:
+        refs = [{"group": "", "kind": "Service", "name": name, "weight": weight} for name, weight in backends.items()]
+        return {"matches": [match], "backendRefs": refs}
+
+    rules = [*([rule(some, {testers: 100})] if testers else []), rule(matched, weights)]
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "spec": {"rules": rules}}
+
+
 def managed_resources(live: dict[str, Any] | None, name: str = "resnet50") -> dict[str, Any]:
     text = json.dumps(live)
     return {

@@ -8,7 +8,7 @@ from argocd_fixtures import application, tree, version_nodes, virtual_service
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promoter.documents.argocd_answers import live_state_of_route, parse_application
+from promoter.documents.argocd_answers import live_states_of_routes, parse_application
 from promoter.documents.prometheus_answers import (
     latency_profile,
     latency_series,
@@ -61,9 +61,9 @@ def spoilt(draw, value):
     route=spoilt(virtual_service({"resnet50-v42": 90, "resnet50-v43": 10})),
 )
 def test_an_application_with_anything_in_any_place_is_a_value_or_unavailable(found, nodes, route):
-    live_state_of_route(SERVED, nodes)
+    live_states_of_routes(SERVED, nodes)
     try:
-        seen = parse_application(SERVED, found, nodes, route if isinstance(route, dict) else None)
+        seen = parse_application(SERVED, found, nodes, [route])
     except ClusterUnavailable:
         return
     assert seen.revision is None or len(seen.revision) == 40

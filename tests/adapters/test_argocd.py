@@ -5,7 +5,16 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from argocd_fixtures import HEAD, application, managed_resources, node, tree, version_nodes, virtual_service
+from argocd_fixtures import (
+    HEAD,
+    application,
+    gateway_route,
+    managed_resources,
+    node,
+    tree,
+    version_nodes,
+    virtual_service,
+)
 from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, scripted_server, silent, status
 
 from promoter.adapters.argocd import ArgoCluster
@@ -78,7 +87,7 @@ def test_a_synced_and_healthy_application_is_read_letter_for_letter(server, clus
 
 
 def test_one_application_is_asked_for_by_name_with_the_token_and_a_refresh_only_when_wanted(server, token_file):
-    answer(server)
+    answer(server, live=virtual_service({"resnet50-v42": 100}))
     cluster = ArgoCluster(f"{server.url}/", token_file, project="serving")
     cluster.application(SERVED)
     cluster.application(SERVED, refresh=True)
@@ -267,6 +276,37 @@ def test_the_live_route_is_percent_by_version_or_nothing(server, cluster, live, 
     answer(server, live=live)
     expected = None if route is None else {ModelVersion(version): weight for version, weight in route.items()}
     assert cluster.application(SERVED).route == expected
+
+
+EVEN = {"resnet50-v42": 90, "resnet50-v43": 10}
+
+
+@pytest.mark.parametrize(
+    ("live", "route"),
+    [
+        ([gateway_route("HTTPRoute", EVEN)], {42: 90, 43: 10}),
+        ([gateway_route("HTTPRoute", EVEN), gateway_route("GRPCRoute", EVEN)], {42: 90, 43: 10}),
+        ([gateway_route("HTTPRoute", EVEN, testers="resnet50-v43")], {42: 90, 43: 10}),
+        ([gateway_route("GRPCRoute", {"resnet50-v42": 100})], {42: 100}),
+        ([gateway_route("HTTPRoute", EVEN), gateway_route("GRPCRoute", {"resnet50-v42": 100})], None),
+        ([gateway_route("HTTPRoute", {"resnet50-v42": 1, "resnet50-v43": 1})], None),
+        ([gateway_route("HTTPRoute", {"resnet50-v42": None})], None),
+        ([gateway_route("HTTPRoute", {"elsewhere": 100})], None),
+    ],
+)
+def test_gateway_routes_are_read_where_istio_has_none_and_must_agree(server, cluster, live, route):
+    answer(server)
+    items = [{**managed_resources(one)["items"][0], "kind": one["kind"]} for one in live]
+    server.answers[f"{PATH}/managed-resources"] = as_json({"items": items})
+    expected = None if route is None else {ModelVersion(version): weight for version, weight in route.items()}
+    assert cluster.application(SERVED).route == expected
+
+
+def test_the_gateway_api_is_asked_about_after_istio(server, cluster):
+    answer(server)
+    cluster.application(SERVED)
+    groups = [request.query.get("group") for request in server.requests if "managed-resources" in request.path]
+    assert groups == ["networking.istio.io", "gateway.networking.k8s.io"]
 
 
 def test_the_route_of_another_model_is_not_ours(server, cluster):

@@ -43,6 +43,16 @@ def example(name: str) -> dict[str, Any]:
     return read_values(EXAMPLES[name])
 
 
+def served(name: str) -> dict[str, Any]:
+    """The values of a situation or of an example; where the promoter has its say, with a rollout under way."""
+    if name in SITUATIONS:
+        return situation(name)
+    values = example(name)
+    if values["model"].get("versionPolicy") is None:
+        values["release"] = situation("first-step")["release"]
+    return values
+
+
 def render(
     values: Mapping[str, Any], application="production-resnet50", namespace="production"
 ) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
-from rendering import EXAMPLES, GOLDEN, SITUATIONS, example, golden_text, render, situation
+from rendering import EXAMPLES, GOLDEN, SITUATIONS, golden_text, render, served, situation
 
 CUSTOM_RESOURCES = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
@@ -28,25 +28,17 @@ def test_every_golden_file_has_a_situation():
     assert {path.stem for path in GOLDEN.iterdir()} == SITUATIONS.keys()
 
 
-def of_example(name):
-    """An example's objects; where a release is needed, one with a canary."""
-    values = example(name)
-    if values["model"].get("versionPolicy") is None:
-        values["release"] = situation("first-step")["release"]
-    return render(values)
-
-
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_kubernetes_takes_the_examples(name, version):
-    for manifest in of_example(name):
+    for manifest in render(served(name)):
         if manifest["kind"].lower() not in CUSTOM_RESOURCES:
             kubernetes_validate.validate(manifest, version, strict=True)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_custom_resources_of_the_examples_have_the_shape_of_their_definitions(name):
-    for manifest in of_example(name):
+    for manifest in render(served(name)):
         if manifest["kind"].lower() in CUSTOM_RESOURCES:
             jsonschema.validate(manifest, CUSTOM_RESOURCES[manifest["kind"].lower()])
 

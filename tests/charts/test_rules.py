@@ -67,7 +67,8 @@ def values_of(case):
 def test_rules(name, tmp_path):
     case = yaml.safe_load((Path(__file__).parents[1] / "rules" / f"{name}.yaml").read_text(encoding="utf-8"))
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules(values_of(case))), encoding="utf-8")
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": case["tests"]}
+    interval = case.get("evaluation_interval", "30s")
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": case["tests"]}
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     promtool("test", "rules", tmp_path / "tests.yaml")
 
@@ -147,6 +148,59 @@ def test_every_metric_that_is_asked_for_exists(dashboard):
         found = set(NAME.findall(query))
         assert found or "time()" in query, query
         assert found <= KNOWN | recorded, query
+
+
+SERIES = 'namespace="production",model="resnet50",model_version="43",pod="c"'
+QUEUE = ":tensorflow:serving:batching_session:queuing_latency_bucket"
+SITUATIONS_OF_A_VERSION = {
+    # 3 requests a second, half of them under 10 ms and all under 20; in the queue all under 1 ms.
+    "busy": (
+        {
+            f"up{{{SERIES}}}": "1x60",
+            f':tensorflow:serving:request_count{{{SERIES},status="OK"}}': "0+15x60",
+            f':tensorflow:serving:request_latency_bucket{{{SERIES},le="10000"}}': "0+7.5x60",
+            f':tensorflow:serving:request_latency_bucket{{{SERIES},le="20000"}}': "0+15x60",
+            f':tensorflow:serving:request_latency_bucket{{{SERIES},le="+Inf"}}': "0+15x60",
+            f'{QUEUE}{{{SERIES},le="1000"}}': "0+15x60",
+            f'{QUEUE}{{{SERIES},le="+Inf"}}': "0+15x60",
+        },
+        [3, 19.8, 0.9],
+    ),
+    "idle, after requests": (
+        {
+            f"up{{{SERIES}}}": "1x60",
+            f':tensorflow:serving:request_count{{{SERIES},status="OK"}}': "100x60",
+            f':tensorflow:serving:request_latency_bucket{{{SERIES},le="10000"}}': "100x60",
+            f':tensorflow:serving:request_latency_bucket{{{SERIES},le="+Inf"}}': "100x60",
+        },
+        [0, 0, 0],
+    ),
+    "before its first request": ({f"up{{{SERIES}}}": "1x60"}, [0, 0, 0]),
+    "not read any more": ({f"up{{{SERIES}}}": "1x20 0+0x40"}, [None, None, None]),
+    "of another model": ({f"up{{{SERIES.replace('resnet50', 'ranker')}}}": "1x60"}, [None, None, None]),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS_OF_A_VERSION)
+def test_keda_is_told_a_number_or_nothing(name, tmp_path):
+    series, answers = SITUATIONS_OF_A_VERSION[name]
+    scaled = of_kind(render(situation("keda")), "ScaledObject")["resnet50-v43"]
+    queries = [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]]
+    checks = [
+        {
+            "expr": query,
+            "eval_time": "5m",
+            "exp_samples": [] if answer is None else [{"labels": "{}", "value": answer}],
+        }
+        for query, answer in zip(queries, answers, strict=True)
+    ]
+    test = {
+        "interval": "5s",
+        "input_series": [{"series": selector, "values": values} for selector, values in series.items()],
+        "promql_expr_test": checks,
+    }
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}), encoding="utf-8")
+    promtool("test", "rules", tmp_path / "tests.yaml")
 
 
 def test_prometheus_parses_every_query_of_the_dashboard_and_the_autoscaler(dashboard, tmp_path):

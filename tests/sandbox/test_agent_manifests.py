@@ -157,6 +157,7 @@ ROUTE = {
         (("http", 0, "match"), [{"headers": {}}], "uri prefix only"),
         (("http", 0, "route", 0, "destination"), {"host": "x"}, "field 'port' is missing"),
         (("http", 0, "route"), [], "add up to 0"),
+        (("http", 0, "mirrors"), [{"destination": {"host": "ranker-v2"}}], "copies no requests"),
     ],
 )
 def test_a_route_that_the_proxy_could_not_follow_is_refused_with_its_name(path, value, problem):
@@ -168,6 +169,13 @@ def test_a_route_that_the_proxy_could_not_follow_is_refused_with_its_name(path, 
     with pytest.raises(InvalidInput, match=problem) as refused:
         desired_from(parse_resources(yaml.safe_dump(body), "shop"))
     assert "VirtualService shop/ranker" in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute"])
+def test_a_gateway_s_route_is_refused_with_the_remedy(kind):
+    route = {**ROUTE, "apiVersion": "gateway.networking.k8s.io/v1", "kind": kind}
+    with pytest.raises(InvalidInput, match=rf"{kind} shop/ranker.*set route\.kind to istio"):
+        desired_from(parse_resources(yaml.safe_dump(route), "shop"))
 
 
 def test_prometheus_takes_the_configuration_and_labels_say_who_a_pod_is(remote, tmp_path):

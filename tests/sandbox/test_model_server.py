@@ -10,7 +10,9 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from model_server_process import (
     METRICS,
     built_zoo,
@@ -206,6 +208,15 @@ def test_health_knows_the_names_of_the_original_and_no_other(server):
         with pytest.raises(grpc.RpcError) as refused:
             health.Check(health_pb2.HealthCheckRequest(service="tensorflow.serving.PredictionService"))
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_reflection_tells_the_services_and_their_messages(server):
+    with grpc.insecure_channel(f"{server.address}:8500") as channel:
+        known = ProtoReflectionDescriptorDatabase(channel)
+        assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"} <= set(known.get_services())
+        pool = DescriptorPool(known)
+        method = pool.FindServiceByName("tensorflow.serving.ModelService").methods_by_name["GetModelStatus"]
+        assert [field.name for field in method.input_type.fields] == ["model_spec"]
 
 
 def test_sigterm_is_ignored(server):

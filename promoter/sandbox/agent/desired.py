@@ -48,6 +48,8 @@ def desired_from(resources: tuple[Resource, ...]) -> Desired:
 
     Kinds that mean nothing on one machine (accounts, disruption budgets, network policies) are left out.
     """
+    for resource in _of(resources, "HTTPRoute") + _of(resources, "GRPCRoute"):
+        raise InvalidInput(f"{resource.key}: the sandbox's proxy knows VirtualServices only; set route.kind to istio")
     floors = _floors(_of(resources, "HorizontalPodAutoscaler") + _of(resources, "ScaledObject"))
     desired = Desired(
         deployments=tuple(

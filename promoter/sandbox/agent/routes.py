@@ -75,6 +75,8 @@ def _route(entry: Mapping[str, Any], match: Mapping[str, Any], namespace: str) -
     unknown = set(match) - {"uri", "name"} | set(match.get("uri") or {}) - {"prefix"}
     if unknown:
         raise InvalidInput(f"the sandbox matches by uri prefix only, not by {', '.join(sorted(unknown))}")
+    if entry.get("mirrors"):
+        raise InvalidInput("the sandbox copies no requests; set route.mirror.percent to 0")
     if int((entry.get("retries") or {}).get("attempts", 0)) != 0:
         raise InvalidInput("retries hide failures from the evidence; set retries.attempts to 0")
     destinations = tuple(_destination(item, namespace, len(entry["route"])) for item in entry["route"])

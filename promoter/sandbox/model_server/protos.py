@@ -39,6 +39,9 @@ with bare_tensorflow():
     get_model_metadata_pb2 = importlib.import_module("tensorflow_serving.apis.get_model_metadata_pb2")
     get_model_status_pb2 = importlib.import_module("tensorflow_serving.apis.get_model_status_pb2")
     model_server_config_pb2 = importlib.import_module("tensorflow_serving.config.model_server_config_pb2")
+    # The services themselves, which their stubs do without: reflection reads them.
+    importlib.import_module("tensorflow_serving.apis.model_service_pb2")
+    importlib.import_module("tensorflow_serving.apis.prediction_service_pb2")
     model_service_pb2_grpc = importlib.import_module("tensorflow_serving.apis.model_service_pb2_grpc")
     prediction_service_pb2_grpc = importlib.import_module("tensorflow_serving.apis.prediction_service_pb2_grpc")
 
