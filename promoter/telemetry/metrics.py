@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from promoter.control.loop import PassReport
 from promoter.domain.action import ACTION_NAMES
@@ -33,6 +33,7 @@ class PassMetrics:
         self.registry = registry
         self._models = ModelFigures()
         registry.register(self._models)
+        ProcessCollector(registry=registry)
         build = Gauge("promoter_build_info", "1, with the promoter's version.", ["version"], registry=registry)
         build.labels(version("promoter")).set(1)
         self._leads = Gauge("promoter_leader", "1 where this process makes the passes.", registry=registry)

@@ -40,7 +40,11 @@ def container(objects):
 
 
 def environment(objects):
-    return {entry["name"]: entry.get("value") for entry in container(objects)["env"]}
+    """What the service's process is told."""
+    given = {entry["name"]: entry.get("value") for entry in container(objects)["env"]}
+    program, *assigned, name = container(objects)["command"]
+    assert (program, name) == ("env", "promoter")
+    return given | dict(assignment.split("=", 1) for assignment in assigned)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -96,7 +100,17 @@ def test_files_that_the_environment_names_are_mounted(name):
         value for value in environment(objects).values() if value and value.startswith(("/etc/", "/home/promoter/"))
     }
     assert named == files - {"/home/promoter/.ssh/known_hosts"}
-    assert environment(objects)["PROMOTER_CLONE"].startswith("/var/lib/promoter/")
+
+
+def test_whoever_looks_by_hand_in_the_pod_does_not_share_the_clone_of_the_service():
+    objects = render(situation("https"))
+    clone = environment(objects)["PROMOTER_CLONE"]
+    by_hand = {entry["name"]: entry.get("value") for entry in container(objects)["env"]}
+    assert "PROMOTER_CLONE" not in by_hand
+    assert not clone.startswith(by_hand["XDG_CACHE_HOME"])
+    volumes = {mount["mountPath"] for mount in container(objects)["volumeMounts"] if not mount.get("readOnly")}
+    for folder in (clone, by_hand["XDG_CACHE_HOME"]):
+        assert any(folder.startswith(f"{path}/") for path in volumes)
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
