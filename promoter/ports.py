@@ -1,4 +1,4 @@
-"""What control asks of the outside: five protocols, one for each world."""
+"""What control asks of the outside: six protocols, one for each world."""
 
 from __future__ import annotations
 
@@ -123,3 +123,10 @@ class Preflights(Protocol):
 
     def settle(self) -> bool:
         """Wait for those that would end with this process; True where any began since the last call."""
+
+
+class Leadership(Protocol):
+    """Whose turn it is, where several promoters run for one repository. It saves work; safety is the push's own."""
+
+    def held(self) -> bool:
+        """Whether this process leads now, as far as it can know. Asks nobody, and may be asked at any time."""

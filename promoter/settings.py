@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from promoter.domain.duration import format_duration, parse_duration
 from promoter.domain.measurements import ProxyMetrics
+from promoter.domain.names import checked_name
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidName, InvalidSettings
@@ -42,6 +44,23 @@ class GitRemote:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a service tells of itself. host: empty for every address of this machine."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseName:
+    """The Lease that decides who makes the passes. api_server: the root of the Kubernetes API that holds it."""
+
+    namespace: str
+    name: str
+    api_server: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowServer:
     """Argo Server, and the namespace that holds the WorkflowTemplate of preflights. token_file: None sends none."""
 
@@ -54,7 +73,8 @@ class WorkflowServer:
 class Settings:
     """Everything the promoter is told from outside. preflight: where, None for none at all.
 
-    workflows: None where preflights cannot run as workflows.
+    workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
+    whoever else does.
     """
 
     git: GitRemote
@@ -68,7 +88,10 @@ class Settings:
     model_public_key: Path | None
     pass_interval: timedelta
     listing_interval: timedelta
+    slowest_pass: timedelta
     traits: ClusterTraits
+    listen: Listen | None
+    lease: LeaseName | None
     log_format: Literal["json", "text"]
 
 
@@ -108,7 +131,10 @@ def settings(environment: Mapping[str, str]) -> Settings:
         workflows=_workflow_server(read, needed=preflight == PreflightPlace.WORKFLOW),
         pass_interval=read.duration("PASS_INTERVAL", timedelta(seconds=5)),
         listing_interval=read.duration("LISTING_INTERVAL", timedelta(minutes=1)),
+        slowest_pass=read.duration("SLOWEST_PASS", timedelta(seconds=90)),
         traits=traits,
+        listen=read.listen("LISTEN"),
+        lease=_lease(read),
         log_format="text" if read.choice("LOG_FORMAT", ("json", "text")) == "text" else "json",
     )
     read.done()
@@ -138,6 +164,24 @@ def _git_remote(read: _Reader) -> GitRemote:
         signing_key=read.path("SIGNING_KEY"),
         allowed_signers=read.path("ALLOWED_SIGNERS"),
     )
+
+
+def _lease(read: _Reader) -> LeaseName | None:
+    text = read.text("LEASE", "")
+    if not text:
+        return None
+    namespace, slash, name = text.partition("/")
+    try:
+        checked_name(namespace, "namespace")
+        # The names of Leases may be longer than this and hold dots; nobody needs that here.
+        checked_name(name, "Lease")
+    except InvalidName as error:
+        read.fault("LEASE", f"is {text!r}, and not namespace/name: {error}" if slash else "is not namespace/name")
+    host, port = read.of_the_cluster("KUBERNETES_SERVICE_HOST"), read.of_the_cluster("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        read.fault("LEASE", "is set, and this is no pod: Kubernetes tells pods KUBERNETES_SERVICE_HOST and …_PORT")
+    bracketed = f"[{host}]" if ":" in host else host
+    return LeaseName(namespace, name, f"https://{bracketed}:{port}")
 
 
 def _default_clone(url: str) -> Path:
@@ -184,6 +228,23 @@ class _Reader:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
             self.fault(name, "is not a URL that begins with https:// or http://")
         return value
+
+    def listen(self, name: str) -> Listen | None:
+        """`host:port`, `[::1]:port` or `:port`."""
+        value = self.text(name, "")
+        if not value:
+            return None
+        host, colon, port = value.rpartition(":")
+        number = int(port) if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) else -1
+        unbracketed = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not colon or not 0 <= number < 2**16 or (":" in host and host == unbracketed):
+            self.fault(name, f"is {value!r}; use host:port, or :8080 for every address of this machine")
+            return None
+        return Listen(unbracketed, number)
+
+    def of_the_cluster(self, name: str) -> str:
+        """A variable that Kubernetes gives to its pods; empty where it is not set."""
+        return self._environment.get(name, "").strip()
 
     def duration(self, name: str, default: timedelta) -> timedelta:
         try:

@@ -33,6 +33,7 @@ check "values in charts' READMEs" python scripts/chart_readme.py --check charts/
 check "workflows, by schema" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 check "dependabot, by schema" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml
 check "workflows (zizmor)" zizmor --offline --no-progress .github
+check "Dockerfile (hadolint)" hadolint Dockerfile
 check "shell (shellcheck)" shellcheck .ci/run scripts/*.sh
 # Tests misspell keys on purpose, write café with an escape, and send the header TE.
 check "spelling (codespell)" codespell --ignore-words-list=wieght,nmae,caf,te

@@ -9,7 +9,7 @@ import pytest
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
-from promoter.settings import WorkflowServer, git_remote, settings
+from promoter.settings import LeaseName, Listen, WorkflowServer, git_remote, settings
 
 ENVIRONMENT = {
     "PROMOTER_REPOSITORY": "https://git.example.com/models.git",
@@ -46,6 +46,12 @@ def test_nothing_set_names_everything_that_is_required():
         ({"PROMOTER_PASS_INTERVAL": "5"}, "PROMOTER_PASS_INTERVAL does not fit: '5' is not a duration"),
         ({"PROMOTER_PROMETHEUS_URL": "prometheus:9090"}, "PROMOTER_PROMETHEUS_URL is not a URL"),
         ({"PROMOTER_PROXY_METRICS": "nginx"}, "PROMOTER_PROXY_METRICS is 'nginx'; use none or envoy or istio"),
+        ({"PROMOTER_LISTEN": "8080"}, "PROMOTER_LISTEN is '8080'; use host:port, or :8080 for every address"),
+        ({"PROMOTER_LISTEN": ":65536"}, "PROMOTER_LISTEN is ':65536'"),
+        ({"PROMOTER_LISTEN": "::1:8080"}, "PROMOTER_LISTEN is '::1:8080'"),
+        ({"PROMOTER_LEASE": "promoter"}, "PROMOTER_LEASE is not namespace/name"),
+        ({"PROMOTER_LEASE": "a/b/c"}, "PROMOTER_LEASE is 'a/b/c', and not namespace/name"),
+        ({"PROMOTER_LEASE": "a/b"}, "PROMOTER_LEASE is set, and this is no pod"),
         ({"PROMOTER_LOG_FORMAT": "xml"}, "PROMOTER_LOG_FORMAT is 'xml'; use json or text"),
     ],
 )
@@ -87,3 +93,14 @@ def test_preflights_as_workflows_need_argo_servers_url():
 def test_a_word_that_means_nothing_is_no_switch():
     with pytest.raises(InvalidSettings, match="PROMOTER_PREFLIGHT is 'no'; use process or workflow or off"):
         settings({**ENVIRONMENT, "PROMOTER_PREFLIGHT": "no"})
+
+
+def test_a_service_is_told_where_it_listens_and_which_lease_decides():
+    told = settings(ENVIRONMENT)
+    assert told.listen is None
+    assert told.lease is None
+    cluster = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    told = settings(ENVIRONMENT | cluster | {"PROMOTER_LISTEN": "[::1]:8080", "PROMOTER_LEASE": "tools/promoter"})
+    assert told.listen == Listen("::1", 8080)
+    assert told.lease == LeaseName("tools", "promoter", "https://10.0.0.1:443")
+    assert settings(ENVIRONMENT | {"PROMOTER_LISTEN": ":0"}).listen == Listen("", 0)

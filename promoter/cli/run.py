@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import click
+from prometheus_client import CollectorRegistry
 
-from promoter.cli.wiring import reconciler, repository, tells_errors, told
-from promoter.control.loop import Loop
+from promoter.cli.wiring import lease, reconciler, repository, tells_errors, told
+from promoter.control.loop import LONGEST_BACKOFF, Loop
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
+from promoter.telemetry import Endpoints, Health, PassMetrics, serve
 
 
 @click.command()
@@ -23,13 +26,27 @@ def run() -> None:
 
     Events go to standard error, one a line. Killing it at any moment is safe: it remembers nothing
     that is not in Git.
+
+    With PROMOTER_LISTEN it tells of itself over HTTP: /healthz, /readyz, /metrics. With PROMOTER_LEASE several of
+    them may run in a cluster, and one makes the passes.
     """
     given = told()
     set_up(given.log_format)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    Loop(reconciler(given), given.pass_interval).run(stop)
+    with ExitStack() as open_until_the_end:
+        leadership = None if given.lease is None else open_until_the_end.enter_context(lease(given.lease).kept())
+        if given.listen is None:
+            Loop(reconciler(given), given.pass_interval, leadership=leadership).run(stop)
+            return
+        metrics = PassMetrics(CollectorRegistry())
+        health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
+        reachable = (lambda: None) if leadership is None else leadership.unreachable
+        endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
+        open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
+        passes = reconciler(given, metrics=metrics)
+        Loop(passes, given.pass_interval, leadership=leadership, audiences=(health, metrics)).run(stop)
 
 
 @click.command()

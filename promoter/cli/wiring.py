@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import traceback
+import uuid
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -15,6 +17,7 @@ import click
 
 from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.git import GitRepository, GitSettings
+from promoter.adapters.lease import LeaseLeadership, LeaseSettings
 from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.publishing import Progress
@@ -35,7 +38,8 @@ from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
 from promoter.ports import Preflights, Repository
-from promoter.settings import GitRemote, Settings, git_remote, settings
+from promoter.settings import GitRemote, LeaseName, Settings, git_remote, settings
+from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -154,10 +158,35 @@ def observer(given: Settings, real: Ports, *, tells_halves: bool = False) -> Obs
     return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves)
 
 
-def reconciler(given: Settings, *, only_looks: bool = False) -> Reconciler:
-    """A reconciler over the real world. only_looks: it begins no preflight, and tells of unfinished uploads too."""
+def reconciler(given: Settings, *, only_looks: bool = False, metrics: PassMetrics | None = None) -> Reconciler:
+    """A reconciler over the real world.
+
+    only_looks: it begins no preflight, and tells of unfinished uploads too. metrics: where its calls are counted.
+    """
     real = ports(given, starts_preflights=not only_looks)
+    if metrics is not None:
+        real = _measured(real, metrics)
     return Reconciler(real, observer(given, real, tells_halves=only_looks))
+
+
+def _measured(real: Ports, metrics: PassMetrics) -> Ports:
+    return Ports(
+        measured(real.repository, "git", frozenset({"fetch", "publish"}), metrics),
+        measured(real.store, "store", frozenset({"listing", "version", "sweep"}), metrics),
+        measured(real.metrics, "prometheus", frozenset({"measurements", "latency_profile"}), metrics),
+        measured(real.cluster, "argocd", frozenset({"application"}), metrics),
+        None if real.preflights is None else MeasuredPreflights(real.preflights, metrics),
+    )
+
+
+def lease(name: LeaseName) -> LeaseLeadership:
+    """The Lease of that name, as the ServiceAccount of this pod."""
+    # Two processes of one pod are two as well: a container that starts anew is not the one before.
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    account = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    return LeaseLeadership(
+        LeaseSettings(name.api_server, name.namespace, name.name, identity, account / "token", account / "ca.crt")
+    )
 
 
 def explainer(given: Settings) -> tuple[Repository, Explainer]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from promoter.control.reconcile import Reconciler, Survey, Verdict
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.names import ServedModel
+from promoter.domain.repository import Revision
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
+from promoter.ports import Leadership
 
 # A way back that is barred is tried again this often, without end.
 _WAY_BACK_RETRY = timedelta(seconds=5)
-_LONGEST_BACKOFF = timedelta(minutes=1)
+LONGEST_BACKOFF = timedelta(minutes=1)
+
+# Who waits for another promoter to stop looks this often whether it has.
+_STANDBY_LOOK = timedelta(seconds=1)
 
 # After so many lost races in a row a person should know that the repository is busy.
 _MANY_LOSSES = 5
@@ -39,42 +46,112 @@ class Backoff:
     def failed(self, interval: timedelta) -> timedelta:
         """Count one more failure; at least `interval` to wait."""
         self.failures += 1
-        span = min(_LONGEST_BACKOFF, interval * (1 << min(self.failures, 8)))
+        span = min(LONGEST_BACKOFF, interval * (1 << min(self.failures, 8)))
         return max(interval, span * random.random())  # noqa: S311 - jitter, no secret
 
 
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """How one pass went.
+
+    survey: what it decided, None where it did not come so far. error: why it did not end well, None where it did.
+    revision: the commit that it pushed, None for none. took: its seconds.
+    """
+
+    survey: Survey | None
+    error: PromoterError | None
+    revision: Revision | None
+    took: float
+
+
+class Audience(Protocol):
+    """Who is told how the loop gets on. It is told in the loop's own thread, and raises nothing."""
+
+    def pass_began(self) -> None:
+        """A pass begins."""
+
+    def pass_ended(self, report: PassReport) -> None:
+        """It ended, well or not."""
+
+    def stood_by(self) -> None:
+        """No pass was made, because another promoter makes them."""
+
+
+class Unrivalled:
+    """`promoter.ports.Leadership` of a promoter that is the only one."""
+
+    def held(self) -> bool:
+        return True
+
+
 class Loop:
-    """Runs passes. `clock` gives the time of a pass in UTC, whole seconds."""
+    """Runs passes, while it leads. `clock` gives the time of a pass in UTC, whole seconds."""
 
     def __init__(
-        self, reconciler: Reconciler, interval: timedelta, clock: Callable[[], datetime] | None = None
+        self,
+        reconciler: Reconciler,
+        interval: timedelta,
+        clock: Callable[[], datetime] | None = None,
+        *,
+        leadership: Leadership | None = None,
+        audiences: Sequence[Audience] = (),
     ) -> None:
         self._reconciler = reconciler
         self._interval = interval
         self._clock = clock or (lambda: datetime.now(UTC).replace(microsecond=0))
+        self._leadership = leadership or Unrivalled()
+        self._audiences = tuple(audiences)
         self._backoff = Backoff()
         self._said: dict[ServedModel, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Pass after pass until `stop` is set."""
         while not stop.is_set():
-            stop.wait(self.one_pass().total_seconds())
+            stop.wait(self.one_turn().total_seconds())
+
+    def one_turn(self) -> timedelta:
+        """One pass, or none where another promoter leads; and how long to wait before the next turn."""
+        if self._leadership.held():
+            return self.one_pass()
+        # Whoever leads again begins afresh: with everything to say, and nothing to wait for.
+        self._said.clear()
+        self._backoff.failures = 0
+        for audience in self._audiences:
+            audience.stood_by()
+        return _STANDBY_LOOK
 
     def one_pass(self) -> timedelta:
         """One pass, and how long to wait before the next. No peer's failure ends the loop."""
+        for audience in self._audiences:
+            audience.pass_began()
+        began = time.monotonic()
         survey: Survey | None = None
+        revision: Revision | None = None
+        failure: PromoterError | None = None
         try:
             survey = self._reconciler.survey(self._clock())
-            self._say(survey)
-            if survey.stale is not None:
-                raise RepositoryUnavailable(survey.stale)
-            revision = self._reconciler.act(survey)
+            revision = self._act(survey)
         except PromoterError as error:
-            return self._failed(error, survey)
+            failure = error
+        report = PassReport(survey, failure, revision, time.monotonic() - began)
+        for audience in self._audiences:
+            audience.pass_ended(report)
+        if failure is not None:
+            return self._failed(failure, survey)
         self._backoff.failures = 0
-        if revision is not None and survey.draft is not None:
+        if revision is not None and survey is not None and survey.draft is not None:
             log.info("commit.pushed", revision=revision, subject=survey.draft.message.splitlines()[0])
         return self._interval
+
+    def _act(self, survey: Survey) -> Revision | None:
+        self._say(survey)
+        if survey.stale is not None:
+            raise RepositoryUnavailable(survey.stale)
+        if not self._leadership.held():
+            # A push would be safe, since it compares heads: but somebody else is at it.
+            log.info("pass.leadership_lost")
+            return None
+        return self._reconciler.act(survey)
 
     def _failed(self, error: PromoterError, survey: Survey | None) -> timedelta:
         wait = self._backoff.failed(self._interval)

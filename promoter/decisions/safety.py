@@ -76,7 +76,7 @@ def broken_pods(trial: Trial, now: datetime) -> Action | None:
 
 def blindness(trial: Trial, now: datetime) -> Action | None:
     """Users are not exposed unseen: hold at once, withdraw after `max_blind`."""
-    blind = trial.blind_for(now)
+    blind = trial.seen.blind_for(now)
     fresh = trial.seen.measurements is not None and blind <= trial.seen.traits.stale_after
     if fresh:
         return None

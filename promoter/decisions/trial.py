@@ -62,16 +62,6 @@ class Trial:
         application = self.seen.application
         return application.deployment(self.canary.version) if application else None
 
-    def blind_for(self, now: datetime) -> timedelta:
-        """How long nobody has seen the pods of both versions.
-
-        Counted from the newest sample. Where none is known, from the last commit: that one was made by
-        somebody who could see.
-        """
-        newest = self.seen.newest_sample
-        since = self.seen.changed.at if newest is None else max(newest, self.seen.changed.at)
-        return max(timedelta(0), now - since)
-
     def soaked_for(self, now: datetime) -> timedelta:
         """How long the canary has been answering requests."""
         first = self.evidence.first_request_at if self.evidence else None

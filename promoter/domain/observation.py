@@ -44,7 +44,7 @@ class Withheld:
     change: Change
 
 
-_NOT_ASKED = Pending("it was not asked for")
+NOT_ASKED = Pending("it was not asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Observation:
     traits: ClusterTraits
     withheld: Withheld | None = None
     listing: Listing | None = None
-    grounds: Grounds | Pending = _NOT_ASKED
-    preflight: PreflightState = _NOT_ASKED
+    grounds: Grounds | Pending = NOT_ASKED
+    preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None
     lineage: Lineage | None = None
@@ -84,3 +84,13 @@ class Observation:
     calibration: Calibration | None = None
     newest_sample: datetime | None = None
     problems: tuple[str, ...] = ()
+
+    def blind_for(self, now: datetime) -> timedelta:
+        """How long nobody has seen the pods of both versions.
+
+        Counted from the newest sample. Where none is known, from the last commit: that one was made by
+        somebody who could see.
+        """
+        newest = self.newest_sample
+        since = self.changed.at if newest is None else max(newest, self.changed.at)
+        return max(timedelta(0), now - since)

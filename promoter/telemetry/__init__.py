@@ -1,0 +1,8 @@
+"""What a promoter that runs as a service tells of itself: whether it gets on, and figures for Prometheus."""
+
+from promoter.telemetry.health import Health
+from promoter.telemetry.measured import MeasuredPreflights, measured
+from promoter.telemetry.metrics import PassMetrics
+from promoter.telemetry.server import Endpoints, serve
+
+__all__ = ["Endpoints", "Health", "MeasuredPreflights", "PassMetrics", "measured", "serve"]
