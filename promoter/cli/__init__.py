@@ -24,6 +24,7 @@ _COMMANDS = {
     "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
+    "bootstrap": ("promoter.cli.bootstrap", "bootstrap", "What a cluster with Argo CD needs, shown or applied."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
 }
 
