@@ -8,6 +8,8 @@ from importlib import resources
 from string import Template
 from urllib.parse import urlsplit
 
+import yaml
+
 from promoter.domain.names import ENVIRONMENTS, checked_name
 from promoter.errors import InvalidInput
 
@@ -49,9 +51,6 @@ class Installation:
             checked_name(name, "environment")
         checked_name(self.argocd_namespace, "namespace")
 
-    def namespaces(self) -> str:
-        return _joined([self._filled("namespace", environment=name) for name in self.environments])
-
     def files(self) -> dict[str, str]:
         """What the repository holds of it, by path: Argo CD keeps the cluster so."""
         projects = {
@@ -63,38 +62,26 @@ class Installation:
     def app_of_apps(self) -> str:
         return self._filled("app-of-apps")
 
-    def account(self) -> str:
-        """The account and its policy, as objects that hold our keys alone: server-side apply leaves the others."""
-        policies = [f"p, role:promoter, applications, get, models-{name}/*, allow" for name in self.environments]
-        return self._filled("account", policies="\n".join(f"    {policy}" for policy in policies))
-
-    def notifications(self) -> str:
-        return self._filled("notifications")
-
-    def network_policies(self) -> str:
-        return self._filled("network")
-
-    def manifests(self, *, app_of_apps: bool = True, network_policies: bool = False) -> str:
-        """Everything as one stream of YAML documents, in the order in which it can be applied."""
+    def objects(self, *, app_of_apps: bool = True, network_policies: bool = False) -> str:
+        """The objects that are ours alone: YAML documents in the order in which they can be applied."""
         files = self.files()
         projects = [text for path, text in files.items() if path.endswith("/project.yaml")]
         parts = [
-            self.namespaces(),
-            self.account(),
-            self.notifications(),
-            *([self.network_policies()] if network_policies else []),
+            *([self._filled("network")] if network_policies else []),
             *projects,
             files[f"{ENVIRONMENTS}/applicationset.yaml"],
-            *([self.app_of_apps()] if app_of_apps else []),
+            *([self._filled("app-of-apps")] if app_of_apps else []),
         ]
-        return _joined(parts)
+        return "---\n".join(parts)
+
+    def keys(self) -> dict[str, dict[str, str]]:
+        """Our keys in Argo CD's ConfigMaps, by the ConfigMap's name: the account, its policy, the notifications."""
+        texts = (self._filled("account"), self._filled("notifications"))
+        maps = [document for text in texts for document in yaml.safe_load_all(text)]
+        return {document["metadata"]["name"]: document["data"] for document in maps}
 
     def _filled(self, name: str, **more: str) -> str:
         text = resources.files("promoter.bootstrap").joinpath("manifests", f"{name}.yaml").read_text(encoding="utf-8")
         return Template(text).substitute(
             repository=self.repository, branch=self.branch, argocd=self.argocd_namespace, **more
         )
-
-
-def _joined(documents: list[str]) -> str:
-    return "---\n".join(documents)

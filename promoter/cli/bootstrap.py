@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import click
 
 from promoter.bootstrap.installation import Installation
-from promoter.bootstrap.kubectl import apply
+from promoter.bootstrap.kubectl import Kubectl
 from promoter.cli.wiring import tells_errors
 from promoter.domain.names import ENVIRONMENTS
 from promoter.errors import InvalidInput
@@ -37,13 +39,14 @@ from promoter.errors import InvalidInput
 )
 @tells_errors
 def bootstrap(
+    *,
     repository: str,
     branch: str,
     environments: tuple[str, ...],
     argocd_namespace: str,
-    applies: bool,  # noqa: FBT001 - click gives options by name
-    app_of_apps: bool,  # noqa: FBT001 - as above
-    network_policies: bool,  # noqa: FBT001 - as above
+    applies: bool,
+    app_of_apps: bool,
+    network_policies: bool,
     context: str | None,
     checkout: Path | None,
 ) -> None:
@@ -53,10 +56,10 @@ def bootstrap(
     folder, an application that keeps these as they are in Git, texts for Argo CD's notifications, and an account
     `promoter` that may read Applications and nothing else.
 
-    Without --apply it is only printed, on standard output, so that it can be read, kept, or piped into
-    `kubectl apply --server-side -f -`. With --apply, server-side apply sets our own keys and no others: Argo CD's
-    configuration stays as it is, and a key that somebody else has set differently is a refusal, before anything is
-    changed. What remains for a person to do is said on standard error.
+    Without --apply it is only printed, on standard output: objects to read, keep, or pipe into
+    `kubectl apply --server-side -f -`, and above them, as comments, the commands for what is not ours alone. With
+    --apply the cluster is asked first whether it would take everything. Argo CD's own configuration gets those of our
+    keys that are missing, and keeps all that are there. What remains for a person to do is said on standard error.
 
     \b
     promoter bootstrap --repo https://git.example.com/models.git --write .
@@ -67,12 +70,12 @@ def bootstrap(
     if checkout is not None:
         _write(installation.files(), checkout)
         return
-    manifests = installation.manifests(app_of_apps=app_of_apps, network_policies=network_policies)
+    objects = installation.objects(app_of_apps=app_of_apps, network_policies=network_policies)
     if applies:
-        click.echo("asking the cluster whether it would take everything …", err=True)
-        apply(manifests, click.echo, context)
+        click.echo("asking the cluster first whether it would take everything …", err=True)
+        Kubectl(context).install(installation, objects, click.echo)
     else:
-        click.echo(manifests, nl=False)
+        click.echo(_commands(installation) + objects, nl=False)
     click.echo(_to_do(installation, applied=applies, app_of_apps=app_of_apps), err=True)
 
 
@@ -81,50 +84,62 @@ def _folders() -> tuple[str, ...]:
     found = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not found:
         raise InvalidInput(
-            f"no environment is named, and there is no folder below {ENVIRONMENTS}/ here: give each with --environment, "
-            "or run this in a checkout of the environment repository"
+            f"no environment is named, and there is no folder below {ENVIRONMENTS}/ here: give each with "
+            "--environment, or run this in a checkout of the environment repository"
         )
     return tuple(found)
 
 
 def _write(files: dict[str, str], checkout: Path) -> None:
-    """Write what is missing. A file that says something else is somebody's work: it is named, and nothing is written."""
-    differing = [
-        path for path, text in files.items() if (checkout / path).exists() and (checkout / path).read_text("utf-8") != text
-    ]
+    """Write what is missing. A file that says something else is somebody's work: then nothing is written."""
+    there = {path: (checkout / path).read_text("utf-8") for path in files if (checkout / path).exists()}
+    differing = [path for path, text in there.items() if text != files[path]]
     if differing:
         raise InvalidInput(
             f"{', '.join(differing)} would change: nothing was written. Delete the file to have it written anew, or "
             "compare it with what this command prints without --write"
         )
     for path, text in files.items():
-        file = checkout / path
-        if file.exists():
+        if path in there:
             click.echo(f"{path} is there already")
             continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).write_text(text, encoding="utf-8")
         click.echo(f"wrote {path}")
+
+
+def _commands(installation: Installation) -> str:
+    """What is to be done to objects that others write, too, as shell commands in comments."""
+    namespaces = [f"kubectl create namespace {name}" for name in installation.environments]
+    patches = [
+        f"kubectl patch configmap {name} --namespace {installation.argocd_namespace} --type=merge "
+        f"--patch {shlex.quote(json.dumps({'data': keys}))}"
+        for name, keys in installation.keys().items()
+    ]
+    return "".join(f"# {command}\n" for command in (*namespaces, *patches)) + "---\n"
 
 
 def _to_do(installation: Installation, *, applied: bool, app_of_apps: bool) -> str:
     argocd = installation.argocd_namespace
-    steps = [
-        f"Let Argo CD read {installation.repository}: `argocd repo add`, with a token that may only read.",
+    read = f"Let Argo CD read {installation.repository}: `argocd repo add`, with a token that may only read."
+    account = (
         "A token for the promoter: `argocd account generate-token --account promoter`. Put it, without showing it, "
-        "into the Secret that charts/promoter names.",
-        "A token for Git that may push to this one repository, into the Secret beside it.",
+        "into the Secret that charts/promoter names."
+    )
+    git = "A token for Git that may push to this one repository, into the Secret beside it."
+    owners = (
+        f"Whoever can change {ENVIRONMENTS}/applicationset.yaml and {ENVIRONMENTS}/*/project.yaml decides what "
+        "Argo CD may do: make platform engineers their code owners, and have their approval required."
+    )
+    rule = (
         f"A rule on the Git host: this account may push to {installation.branch}, and only changes of "
-        f"{ENVIRONMENTS}/**/release.yaml; people come by pull request. docs/install.md says how for each host.",
-        "A time-out for syncs, which Argo CD has not by default: controller.sync.timeout.seconds in "
-        f"ConfigMap argocd-cmd-params-cm of {argocd}; then restart the application controller.",
-        "`promoter doctor`, with the promoter's own settings: it checks all of this.",
-    ]
-    if app_of_apps:
-        steps.insert(
-            3,
-            f"Whoever can change {ENVIRONMENTS}/applicationset.yaml and {ENVIRONMENTS}/*/project.yaml decides what Argo "
-            "CD may do: make platform engineers their code owners, and have their approval required.",
-        )
+        f"{ENVIRONMENTS}/**/release.yaml; people come by pull request. docs/install.md says how for each host."
+    )
+    timeout = (
+        f"A time-out for syncs: controller.sync.timeout.seconds in ConfigMap argocd-cmd-params-cm of {argocd}. Argo CD "
+        "has none by default, and a sync that hangs bars the way back. Then restart the application controller."
+    )
+    doctor = "`promoter doctor`, with the promoter's own settings: it checks all of this."
+    steps = [read, account, git, *([owners] if app_of_apps else []), rule, timeout, doctor]
     heading = "Done. What remains for a person:" if applied else "Nothing was applied. Beside this, a person has to do:"
     return "\n".join(["", heading, *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
