@@ -25,6 +25,7 @@ _COMMANDS = {
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
     "bootstrap": ("promoter.cli.bootstrap", "bootstrap", "What a cluster with Argo CD needs, shown or applied."),
+    "doctor": ("promoter.cli.doctor", "doctor", "An installation from end to end, and what is wrong with it."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
 }
 

@@ -24,6 +24,7 @@ from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
+from promoter.doctor.patient import Patient
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -125,6 +126,18 @@ def reconciler(given: Settings, *, starts_preflights: bool) -> Reconciler:
     """A reconciler over the real world, as `ports` makes it."""
     real = ports(given, starts_preflights=starts_preflights)
     return Reconciler(real, observer(given, real))
+
+
+def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str | None) -> Patient:
+    """What `promoter doctor` looks at: the adapters of these settings."""
+    return Patient(
+        given,
+        repository(given.git),
+        PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
+        AllowedStores(given.stores, stores()),
+        environments,
+        scratch_branch,
+    )
 
 
 def explainer(given: Settings) -> tuple[Repository, Explainer]:

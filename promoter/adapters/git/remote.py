@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pygit2
 
-from promoter.adapters.git.callbacks import AlreadyPushed, PushTalk, Talk
+from promoter.adapters.git.callbacks import AlreadyPushed, PushTalk, Talk, TryTalk
 from promoter.adapters.git.clone import TRACKING_REF
 from promoter.adapters.git.settings import GitSettings
 from promoter.adapters.git.text import LIBGIT2_ERRORS, sentence
@@ -67,6 +67,36 @@ class Remote:
         except LIBGIT2_ERRORS as error:
             failure = error
         self._settle(repository, commit, parent, talk, failure)
+
+    def try_branch(self, repository: pygit2.Repository, commit: pygit2.Oid, name: str) -> str | None:
+        """Push `commit` as the new branch `name`, and take it away again. The server's refusal, None where it took it.
+
+        Raises HeadMoved where there is such a branch, PushRefused where it cannot be taken away again, and
+        RepositoryUnavailable.
+        """
+        connection, branch = self._connection(repository), f"refs/heads/{name}"
+        try:
+            heads = {head.name for head in connection.list_heads(callbacks=Talk(self._settings), proxy=True)}
+            if branch in heads:
+                raise HeadMoved(f"{self._settings.address} has a branch {name} already: name one that it has not")
+            if refusal := self._pushed(connection, f"{commit}:{branch}"):
+                return refusal
+            if refusal := self._pushed(connection, f":{branch}"):
+                raise PushRefused(f"the branch {name} was made for a try and cannot be deleted: {refusal}")
+        except LIBGIT2_ERRORS as error:
+            raise self._unavailable(error) from error
+        return None
+
+    def _pushed(self, connection: pygit2.Remote, refspec: str) -> str | None:
+        """What the server, or a hook of its own, says against it; None where it was done."""
+        talk = TryTalk(self._settings)
+        try:
+            connection.push([refspec], callbacks=talk, proxy=True)
+        except LIBGIT2_ERRORS as error:
+            if talk.refusal is None and not _REFUSED.search(str(error)):
+                raise
+            return sentence(f"{talk.refusal or error} {talk.said}")
+        return None if talk.refusal is None else sentence(f"{talk.refusal} {talk.said}")
 
     def _send(self, repository: pygit2.Repository, commit: pygit2.Oid, talk: PushTalk) -> None:
         remote = self._connection(repository)
