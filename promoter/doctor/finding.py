@@ -94,4 +94,6 @@ def _looked(check: Check, patient: Patient) -> list[Finding]:
     except PromoterError as error:
         # Our own errors say what to do themselves.
         findings.append(failure(str(error), ""))
+    except Exception as error:  # noqa: BLE001 - an answer that nobody thought of must not end the other checks
+        findings.append(failure(f"this check broke: {type(error).__name__}", "Report it: it is a bug of the promoter"))
     return findings

@@ -68,28 +68,49 @@ class Remote:
             failure = error
         self._settle(repository, commit, parent, talk, failure)
 
+    def rehearse(self, repository: pygit2.Repository, head: pygit2.Oid) -> None:
+        """Begin a push of what the branch has already, up to where the server has told where its branches are.
+
+        Raises PushRefused where the server lets this account push nothing, or RepositoryUnavailable.
+        """
+        try:
+            if self._settings.local_path is None:
+                self._send(repository, head, PushTalk(self._settings, head, head))
+            else:
+                self._store(repository, head, head, ())
+        except (AlreadyPushed, HeadMoved):
+            return
+        except LIBGIT2_ERRORS as error:
+            if _REFUSED.search(str(error)):
+                raise PushRefused(f"{self._settings.address} takes no push: {sentence(str(error))}") from error
+            raise self._unavailable(error) from error
+        raise RepositoryUnavailable(f"{self._settings.address} did not say where its branches are")
+
     def try_branch(self, repository: pygit2.Repository, commit: pygit2.Oid, name: str) -> str | None:
         """Push `commit` as the new branch `name`, and take it away again. The server's refusal, None where it took it.
 
         Raises HeadMoved where there is such a branch, PushRefused where it cannot be taken away again, and
         RepositoryUnavailable.
         """
-        connection, branch = self._connection(repository), f"refs/heads/{name}"
+        branch = f"refs/heads/{name}"
         try:
-            heads = {head.name for head in connection.list_heads(callbacks=Talk(self._settings), proxy=True)}
+            listing = self._connection(repository).list_heads(callbacks=Talk(self._settings), proxy=True)
+            heads = {head.name for head in listing}
             if branch in heads:
                 raise HeadMoved(f"{self._settings.address} has a branch {name} already: name one that it has not")
-            if refusal := self._pushed(connection, f"{commit}:{branch}"):
+            if refusal := self._pushed(repository, f"{commit}:{branch}"):
                 return refusal
-            if refusal := self._pushed(connection, f":{branch}"):
+            if refusal := self._pushed(repository, f":{branch}"):
                 raise PushRefused(f"the branch {name} was made for a try and cannot be deleted: {refusal}")
         except LIBGIT2_ERRORS as error:
             raise self._unavailable(error) from error
         return None
 
-    def _pushed(self, connection: pygit2.Remote, refspec: str) -> str | None:
+    def _pushed(self, repository: pygit2.Repository, refspec: str) -> str | None:
         """What the server, or a hook of its own, says against it; None where it was done."""
         talk = TryTalk(self._settings)
+        # A connection of its own: one that has listed branches can only fetch.
+        connection = self._connection(repository)
         try:
             connection.push([refspec], callbacks=talk, proxy=True)
         except LIBGIT2_ERRORS as error:

@@ -210,11 +210,11 @@ class GitRepository:
         """Begin a push of `revision`, the branch's head, and end it before anything is sent.
 
         The server has asked by then who we are. Its rules about branches and files are applied to what is sent only.
-        Raises as `publish` does.
+        Raises PushRefused or RepositoryUnavailable.
         """
         with self._reading() as repository:
             head = self._commit(revision).id
-        self._remote.push(repository, head, head, ())
+        self._remote.rehearse(repository, head)
 
     def rehearse_signature(self) -> bool:
         """Sign something as a commit is signed; False where no key is set, and commits are not signed.
