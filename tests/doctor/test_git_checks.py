@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -59,15 +62,20 @@ def test_a_host_without_a_rule_is_found_out_and_left_as_it_was(patient, remote):
     assert remote.head == before
 
 
-def test_a_host_with_a_rule_is_believed_in_its_own_words(patient, remote):
-    remote.hook(
-        "pre-receive",
-        'while read old new ref; do git show --format= --name-only "$new" | grep -qv "/release.yaml$" '
-        '&& echo "only release.yaml files" && exit 1; done; exit 0',
-    )
-    result = look(patient(scratch_branch="doctor"), "rules")
+def test_a_host_with_the_hook_of_the_installation_page_is_believed_in_its_own_words(patient, remote, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "install.md").read_text(encoding="utf-8")
+    (hook,) = re.findall(r"^    #!/bin/sh\n((?:    .*\n)+)", page, re.MULTILINE)
+    remote.hook("pre-receive", textwrap.dedent(hook))
+    monkeypatch.setenv("GL_USERNAME", "promoter")
+    looked_at = patient(scratch_branch="doctor")
+    result = look(looked_at, "rules")
     assert result.status is Status.OK
-    assert "only release.yaml files" in result.findings[0].what
+    assert "the promoter may change release.yaml files only" in result.findings[0].what
+    release = "environments/production/ranker/release.yaml"
+    published = looked_at.repository.publish(looked_at.head, {release: b"release: {}\n"}, "A release", looked_at.now())
+    assert remote.head == published
+    monkeypatch.setenv("GL_USERNAME", "jane")
+    assert look(patient(scratch_branch="jane"), "rules").status is Status.FAILURE
 
 
 @pytest.mark.parametrize("branch", ["main", "two..dots", "taken"])
