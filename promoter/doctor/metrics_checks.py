@@ -15,6 +15,7 @@ from promoter.domain.duration import format_duration
 from promoter.domain.measurements import Measurements, TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.version import ModelVersion
+from promoter.errors import MetricsUnavailable
 
 _WINDOW_SCRAPES = 12
 _LABELS = "docs/install.md says which labels, and charts/model-serving's PodMonitor sets them"
@@ -45,7 +46,10 @@ def series(patient: Patient) -> Iterator[Finding]:
             continue
         served_versions += 1
         versions = [release.stable.version, *([release.canary.version] if release.canary else [])]
-        yield from _of(patient, served, versions)
+        try:
+            yield from _of(patient, served, versions)
+        except MetricsUnavailable as error:
+            yield failure(f"{served}: {error}", "One model's answer need not be the others': see Prometheus' own log")
     yield ok(f"{served_versions} of {len(patient.inventory.models)} models serve a version")
 
 
