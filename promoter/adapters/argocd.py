@@ -80,7 +80,7 @@ class ArgoCluster:
     def _get(self, served: ServedModel, path: str, params: Mapping[str, str]) -> Any:
         if self._project is not None:
             params = {**params, "project": self._project}
-        authorization = {"Authorization": f"Bearer {self._token()}"}
+        authorization = {"Authorization": f"Bearer {token_in(self._token_file)}"}
         try:
             with self._client.stream("GET", path, params=params, headers=authorization) as response:
                 self._check_status(served, response)
@@ -136,19 +136,19 @@ class ArgoCluster:
     def _late(self) -> ClusterUnavailable:
         return ClusterUnavailable(f"Argo CD at {self._server} did not answer within {format_duration(self._timeout)}")
 
-    def _token(self) -> str:
-        try:
-            with self._token_file.open("rb") as file:
-                content = file.read(_LARGEST_TOKEN + 1)
-        except OSError as error:
-            raise ClusterUnavailable(
-                f"the token for Argo CD cannot be read from {self._token_file}: {error.strerror}"
-            ) from error
-        token = content.strip()
-        # Anything else would be refused further down, by an error that shows it.
-        if not token or len(content) > _LARGEST_TOKEN or not all(33 <= byte <= 126 for byte in token):
-            raise ClusterUnavailable(f"{self._token_file} holds no token for Argo CD: one line of printable ASCII")
-        return token.decode("ascii")
+
+def token_in(file: Path) -> str:
+    """The bearer token that a file holds, on one line. Raises ClusterUnavailable."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_TOKEN + 1)
+    except OSError as error:
+        raise ClusterUnavailable(f"the token for Argo CD cannot be read from {file}: {error.strerror}") from error
+    token = content.strip()
+    # Anything else would be refused further down, by an error that shows it.
+    if not token or len(content) > _LARGEST_TOKEN or not all(33 <= byte <= 126 for byte in token):
+        raise ClusterUnavailable(f"{file} holds no token for Argo CD: one line of printable ASCII")
+    return token.decode("ascii")
 
 
 def _checked_url(url: str) -> str:

@@ -22,9 +22,14 @@ _COMMANDS = {
     "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
     "golden": ("promoter.cli.golden", "golden", "Record requests that every version should answer well."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
+    "new-model": ("promoter.cli.new_model", "new_model", "Write the three files of a model into a checkout."),
+    "render": ("promoter.cli.render", "render", "What Argo CD would apply for a model."),
+    "diff": ("promoter.cli.render", "diff", "What a pull request would change in each environment."),
     "forecast": ("promoter.cli.forecast", "forecast", "What to expect of the next rollout, from live traffic."),
     "backtest": ("promoter.cli.backtest", "backtest", "What a policy would have made of a rollout of the past."),
     "simulate": ("promoter.cli.simulate", "simulate", "What a policy would do to a version as bad as you say."),
+    "bootstrap": ("promoter.cli.bootstrap", "bootstrap", "What a cluster with Argo CD needs, shown or applied."),
+    "doctor": ("promoter.cli.doctor", "doctor", "An installation from end to end, and what is wrong with it."),
     "sandbox": ("promoter.cli.sandbox", "sandbox", "A whole cluster on this machine, to try things in."),
 }
 

@@ -45,7 +45,7 @@ def check(root: Path, url: str | None) -> None:
         sys.exit(1)
     releases = sorted(folder.rglob(RELEASE_FILE))
     faults = [str(fault) for path in releases for fault in _faults(root, path)]
-    faults += _clashes(root, releases)
+    faults += clashes(root, releases)
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     given = dict(_given(root, releases))
@@ -73,7 +73,7 @@ def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
     except InvalidInput as error:
         yield error
         return
-    yield from _too_long(served)
+    yield from too_long(served)
     for path, read in (
         (served.release_path, parse_release),
         (served.policy_path, parse_policy),
@@ -114,7 +114,7 @@ def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]
         )
 
 
-def _too_long(served: ServedModel) -> Iterator[InvalidInput]:
+def too_long(served: ServedModel) -> Iterator[InvalidInput]:
     """Names that are valid here, but from which Kubernetes or Helm cannot make theirs."""
     if len(served.model) > _LONGEST_MODEL or not served.model[0].isalpha():
         problem = f"the model's name must begin with a letter and have at most {_LONGEST_MODEL} characters"
@@ -126,7 +126,7 @@ def _too_long(served: ServedModel) -> Iterator[InvalidInput]:
         yield InvalidDocument(served.folder, None, problem, f"Helm takes {_LONGEST_APPLICATION}; use shorter names")
 
 
-def _clashes(root: Path, releases: list[Path]) -> Iterator[str]:
+def clashes(root: Path, releases: list[Path]) -> Iterator[str]:
     """Models that would share a namespace and a name, or an Argo CD application."""
     served = []
     for path in releases:

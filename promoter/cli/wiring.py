@@ -32,6 +32,7 @@ from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
 from promoter.domain.completeness import Completeness
+from promoter.doctor.patient import Patient
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -186,6 +187,18 @@ def lease(name: LeaseName) -> LeaseLeadership:
     account = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     return LeaseLeadership(
         LeaseSettings(name.api_server, name.namespace, name.name, identity, account / "token", account / "ca.crt")
+    )
+
+
+def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str | None) -> Patient:
+    """What `promoter doctor` looks at: the adapters of these settings."""
+    return Patient(
+        given,
+        repository(given.git),
+        PrometheusMetrics(given.prometheus_url, proxy=given.proxy_metrics),
+        AllowedStores(given.stores, stores()),
+        environments,
+        scratch_branch,
     )
 
 

@@ -10,9 +10,10 @@ from agent_world import FOLDER, VALUES, release, remote_with_model
 
 from promoter.domain.names import ServedModel
 from promoter.errors import InvalidInput, InvalidSettings, RepositoryUnavailable
+from promoter.rendering.chart import merged
 from promoter.sandbox.agent.desired import desired_from
 from promoter.sandbox.agent.pod_folder import pod_command, write_mounts
-from promoter.sandbox.agent.render import Renderer, merged
+from promoter.sandbox.agent.render import Renderer
 from promoter.sandbox.agent.repository import BareRemote
 from promoter.sandbox.agent.resources import parse_resources
 from promoter.sandbox.agent.scrape import ScrapedPod, prometheus_configuration, targets

@@ -77,29 +77,13 @@ class Talk(pygit2.RemoteCallbacks):
         raise RepositoryUnavailable(f"{self._settings.address} asks for credentials, and no token file is set")
 
 
-class PushTalk(Talk):
-    """A push that is compare-and-swap: it goes on only where the remote's branch is at `parent`.
+class TryTalk(Talk):
+    """A push of which only the server's answer counts."""
 
-    libgit2 alone only asks whether the remote's head is an ancestor of ours, and would put back what a person
-    has taken away. What it then sends to the server carries the head that is compared here, so the
-    server refuses whatever happens afterwards.
-    """
-
-    def __init__(self, settings: GitSettings, parent: pygit2.Oid, commit: pygit2.Oid) -> None:
+    def __init__(self, settings: GitSettings) -> None:
         super().__init__(settings)
-        self._parent = parent
-        self._commit = commit
         self._said = ""
         self.refusal: str | None = None
-
-    def push_negotiation(self, updates: list[pygit2.remotes.PushUpdate]) -> None:
-        for update in updates:
-            if update.src == self._commit:
-                raise AlreadyPushed
-            if update.src != self._parent:
-                raise HeadMoved(
-                    f"{update.dst_refname} is at {update.src}, not at {self._parent}: somebody pushed first"
-                )
 
     def push_update_reference(self, refname: str, message: str | None) -> None:
         """Keep the server's refusal: libgit2 reports it here, and otherwise as a success."""
@@ -113,3 +97,26 @@ class PushTalk(Talk):
     def said(self) -> str:
         """What the server's hooks wrote for people, the newest 2 000 characters."""
         return self._said
+
+
+class PushTalk(TryTalk):
+    """A push that is compare-and-swap: it goes on only where the remote's branch is at `parent`.
+
+    libgit2 alone only asks whether the remote's head is an ancestor of ours, and would put back what a person
+    has taken away. What it then sends to the server carries the head that is compared here, so the
+    server refuses whatever happens afterwards.
+    """
+
+    def __init__(self, settings: GitSettings, parent: pygit2.Oid, commit: pygit2.Oid) -> None:
+        super().__init__(settings)
+        self._parent = parent
+        self._commit = commit
+
+    def push_negotiation(self, updates: list[pygit2.remotes.PushUpdate]) -> None:
+        for update in updates:
+            if update.src == self._commit:
+                raise AlreadyPushed
+            if update.src != self._parent:
+                raise HeadMoved(
+                    f"{update.dst_refname} is at {update.src}, not at {self._parent}: somebody pushed first"
+                )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pygit2
 
-from promoter.adapters.git.callbacks import AlreadyPushed, PushTalk, Talk
+from promoter.adapters.git.callbacks import AlreadyPushed, PushTalk, Talk, TryTalk
 from promoter.adapters.git.clone import TRACKING_REF
 from promoter.adapters.git.settings import GitSettings
 from promoter.adapters.git.text import LIBGIT2_ERRORS, sentence
@@ -67,6 +67,57 @@ class Remote:
         except LIBGIT2_ERRORS as error:
             failure = error
         self._settle(repository, commit, parent, talk, failure)
+
+    def rehearse(self, repository: pygit2.Repository, head: pygit2.Oid) -> None:
+        """Begin a push of what the branch has already, up to where the server has told where its branches are.
+
+        Raises PushRefused where the server lets this account push nothing, or RepositoryUnavailable.
+        """
+        try:
+            if self._settings.local_path is None:
+                self._send(repository, head, PushTalk(self._settings, head, head))
+            else:
+                self._store(repository, head, head, ())
+        except (AlreadyPushed, HeadMoved):
+            return
+        except LIBGIT2_ERRORS as error:
+            if _REFUSED.search(str(error)):
+                raise PushRefused(f"{self._settings.address} takes no push: {sentence(str(error))}") from error
+            raise self._unavailable(error) from error
+        raise RepositoryUnavailable(f"{self._settings.address} did not say where its branches are")
+
+    def try_branch(self, repository: pygit2.Repository, commit: pygit2.Oid, name: str) -> str | None:
+        """Push `commit` as the new branch `name`, and take it away again. The server's refusal, None where it took it.
+
+        Raises HeadMoved where there is such a branch, PushRefused where it cannot be taken away again, and
+        RepositoryUnavailable.
+        """
+        branch = f"refs/heads/{name}"
+        try:
+            listing = self._connection(repository).list_heads(callbacks=Talk(self._settings), proxy=True)
+            heads = {head.name for head in listing}
+            if branch in heads:
+                raise HeadMoved(f"{self._settings.address} has a branch {name} already: name one that it has not")
+            if refusal := self._pushed(repository, f"{commit}:{branch}"):
+                return refusal
+            if refusal := self._pushed(repository, f":{branch}"):
+                raise PushRefused(f"the branch {name} was made for a try and cannot be deleted: {refusal}")
+        except LIBGIT2_ERRORS as error:
+            raise self._unavailable(error) from error
+        return None
+
+    def _pushed(self, repository: pygit2.Repository, refspec: str) -> str | None:
+        """What the server, or a hook of its own, says against it; None where it was done."""
+        talk = TryTalk(self._settings)
+        # A connection of its own: one that has listed branches can only fetch.
+        connection = self._connection(repository)
+        try:
+            connection.push([refspec], callbacks=talk, proxy=True)
+        except LIBGIT2_ERRORS as error:
+            if talk.refusal is None and not _REFUSED.search(str(error)):
+                raise
+            return sentence(f"{talk.refusal or error} {talk.said}")
+        return None if talk.refusal is None else sentence(f"{talk.refusal} {talk.said}")
 
     def _send(self, repository: pygit2.Repository, commit: pygit2.Oid, talk: PushTalk) -> None:
         remote = self._connection(repository)

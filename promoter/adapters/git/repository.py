@@ -34,7 +34,13 @@ from promoter.adapters.git.trees import (
 )
 from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.repository import Change, Commit, Inventory, MisnamedFolder, Revision
-from promoter.errors import ForbiddenWrite, InvalidDocument, InvalidName, RepositoryUnavailable
+from promoter.errors import (
+    ForbiddenWrite,
+    InvalidDocument,
+    InvalidName,
+    InvalidSettings,
+    RepositoryUnavailable,
+)
 
 _LARGEST_FILE = 64 * 1024
 _LARGEST_CACHED_TREE = 2**20
@@ -199,6 +205,49 @@ class GitRepository:
             objects = (*new_objects(repository, base.tree, tree), commit)
         self._remote.push(repository, commit, base.id, objects)
         return str(commit)
+
+    def rehearse_push(self, revision: Revision) -> None:
+        """Begin a push of `revision`, the branch's head, and end it before anything is sent.
+
+        The server has asked by then who we are. Its rules about branches and files are applied to what is sent only.
+        Raises PushRefused or RepositoryUnavailable.
+        """
+        with self._reading() as repository:
+            head = self._commit(revision).id
+        self._remote.rehearse(repository, head)
+
+    def rehearse_signature(self) -> bool:
+        """Sign something as a commit is signed; False where no key is set, and commits are not signed.
+
+        Raises InvalidSettings where the key cannot be used, or where `allowed_signers` does not know it: the promoter
+        would then take its own commits for somebody else's.
+        """
+        settings = self._settings
+        if settings.signing_key is None:
+            return False
+        payload = b"tree of a commit that is never made"
+        signature = sign(settings.signing_key, payload).encode("ascii")
+        signers = settings.allowed_signers
+        if signers is not None and not is_signed_by(signers, settings.author_email, payload, signature):
+            raise InvalidSettings(
+                f"{signers} does not list the signing key for {settings.author_email}: add its public half"
+            )
+        return True
+
+    def try_forbidden_change(self, revision: Revision, branch: str, path: str, at: datetime) -> str | None:
+        """Push a commit on `revision` that adds `path`, which the promoter may not write, as a new branch.
+
+        The server's refusal; None where it took the commit, after the branch was deleted again. This is the one place
+        that pushes anything but release.yaml files, and never to the branch that is followed. Raises InvalidName for
+        a branch that is none or that one, and as `publish` does.
+        """
+        if branch == self._settings.branch or not pygit2.reference_is_valid_name(f"refs/heads/{branch}"):
+            raise InvalidName(f"{branch!r} cannot be a branch to try things on: name a new one")
+        with self._reading() as repository:
+            base = self._commit(revision)
+            tree = repository[tree_with(repository, base.tree, {path: b"Nothing may write this file.\n"})]
+            commit = self._write_commit(repository, base, tree.peel(pygit2.Tree), "Try what is forbidden", at)
+        return self._remote.try_branch(repository, commit, branch)
 
     def _write_commit(
         self, repository: pygit2.Repository, parent: pygit2.Commit, tree: pygit2.Tree, message: str, at: datetime
