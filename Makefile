@@ -27,7 +27,7 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 	@scripts/check.sh
 
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15 --durations-min=1
+	@$(BIN)/pytest -m "not cluster" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=1
 
 train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
 	@scripts/train-in-sandbox.sh build/train

@@ -28,8 +28,8 @@ check "YAML (yamllint)" yamllint --strict .
 for schema in charts/*/values.schema.json; do
   check "schema of $(basename "$(dirname "$schema")")" check-jsonschema --check-metaschema "$schema"
 done
-check "values in charts' READMEs" python scripts/chart_readme.py --check charts/*/
 check "rendered workflows" python -m workflows.render --check
+check "values in charts' READMEs" python scripts/chart_readme.py --check charts/*/
 check "workflows, by schema" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 check "dependabot, by schema" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml
 check "workflows (zizmor)" zizmor --offline --no-progress .github

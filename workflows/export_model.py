@@ -30,7 +30,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--golden", default=8, show_default=True, type=click.IntRange(1, 100), help="How many of them.")
 @tells_errors
 def main(*, model: Path, number: str, output_path: Path, labels: Path | None, images: Path | None, golden: int) -> None:
-    r"""Write the trained MODEL, a .keras file, as a SavedModel to OUTPUT_PATH/N.
+    """Write the trained MODEL, a .keras file, as a SavedModel to OUTPUT_PATH/N.
 
     Its signature `serving_default` takes `input_1`, float32 images [-1, size, size, 3] of RGB values as the model
     takes them (0 to 1, where `workflows.train` made it), and answers `probabilities` and `classes`; the classes are
@@ -41,7 +41,7 @@ def main(*, model: Path, number: str, output_path: Path, labels: Path | None, im
       python -m workflows.export_model model/model.keras --version 43 --output_path export --images held-out/
       promoter verify export/43
       promoter publish export/43 gs://shop-models/resnet50 --version 43 --warmup
-    """
+    """  # noqa: D301 - click reads \b
     version = ModelVersion.from_name(number)
     needs_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

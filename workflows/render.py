@@ -33,13 +33,13 @@ def rendered(image: str = pods.IMAGE) -> Mapping[str, str]:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit status 1 where a file is not what it would be.")
 def main(*, image: str, output: Path, check: bool) -> None:
-    r"""Write the WorkflowTemplates and the CronWorkflow as YAML.
+    """Write the WorkflowTemplates and the CronWorkflow as YAML.
 
     \b
     For a cluster of your own, beside access.yaml, which has the accounts they run as:
       python -m workflows.render --image registry.example.com/promoter-workflows:1 --output cluster/
       kubectl apply --namespace workflows --server-side --filename cluster/ --filename workflows/access.yaml
-    """
+    """  # noqa: D301 - click reads \b
     stale = []
     for name, text in rendered(image).items():
         path = output / name

@@ -158,6 +158,9 @@ def publish(
 
 def newest(store: str) -> str | None:
     """The address of the newest complete version in a store, None where there is none. Raises StoreUnavailable."""
+    folder = _folder(StoreAddress.from_text(store))
+    if folder is not None and not folder.exists():
+        return None
     complete = wiring.store_at(store).listing(store, Wanted(newest=True)).complete
     return f"{store}/{complete[-1].version}" if complete else None
 
@@ -316,19 +319,21 @@ def main(
     work: Path | None,
     dry_run: bool,
 ) -> None:
-    r"""Train ResNet50 on images, export, evaluate, verify and publish it: here, now, and in this order.
+    """Train ResNet50 on images, export, evaluate, verify and publish it: here, now, and in this order.
 
     \b
     Without any images at hand, into a folder (some two minutes on two cores):
       python -m workflows.train --output build/models/resnet50
+
+    \b
     On images of your own, with weights that Keras publishes, into a bucket:
-      python -m workflows.train --images flowers/ --weights resnet50_notop.h5 --size 224 \
+      python -m workflows.train --images flowers/ --weights resnet50_notop.h5 --size 224
         --output gs://shop-models/resnet50
 
     The images are a folder with a subfolder for each class. A part of them is held out; a version that is right on
     fewer of those than --threshold is not published, nor is one that fails its preflight (`promoter verify --help`)
     against the newest version in the store. Exit status 0: it is published. 1: it is not, and why is said.
-    """
+    """  # noqa: D301 - click reads \b
     # TensorFlow's own lines are not about what is asked for here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     needs_tensorflow()
@@ -360,19 +365,27 @@ def main(
             click.echo(publish(saved_model=saved_model, store=store, version=version))
 
 
+def _folder(address: StoreAddress) -> Path | None:
+    """Where a store is on this machine, None for a bucket."""
+    return Path("/", *address.segments) if address.scheme == "file" else None
+
+
 def _store(output: str) -> str:
-    """The store's address; a folder of this machine is made where there is none. Raises InvalidInput."""
+    """The store's address. Raises InvalidInput."""
     store = output.rstrip("/") if "://" in output else Path(output).absolute().as_uri()
     address = StoreAddress.from_text(store)
     if not address.segments:
         raise InvalidInput(f"{output} has no last part that could be the model's name")
-    if address.scheme == "file":
-        Path("/", *address.segments).mkdir(parents=True, exist_ok=True)
     return store
 
 
 def _check_free(store: str, version: ModelVersion | None) -> None:
-    """Raises InvalidInput where the version is in the store already, and StoreUnavailable where it does not answer."""
+    """Raises InvalidInput where the version is in the store already, and StoreUnavailable where it does not answer.
+
+    A folder of this machine is made where there is none.
+    """
+    if (folder := _folder(StoreAddress.from_text(store))) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     opened = wiring.store_at(store)
     if version is None:
         opened.listing(store, Wanted(newest=True))

@@ -18,6 +18,7 @@ _COMMANDS = {
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
+    "fetch": ("promoter.cli.fetch", "fetch", "Bring a version into a folder, for a server that cannot itself."),
     "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
     "golden": ("promoter.cli.golden", "golden", "Record requests that every version should answer well."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),

@@ -25,6 +25,9 @@ SIGNATURE_FILE = "model.sig"
 Fetch = Callable[[str, Path], None]
 
 
+_BY_MANIFEST = ByManifest()
+
+
 class NotSigned(Exception):
     """Why a version does not count as signed, as a sentence without its full stop."""
 
@@ -71,7 +74,7 @@ def version_folder(address: str, fetch: Fetch) -> Iterator[Path]:
     yield folder.absolute()
 
 
-def identified(folder: Path, complete: Completeness) -> VersionFiles:
+def identified(folder: Path, complete: Completeness = _BY_MANIFEST) -> VersionFiles:
     """The version in `folder`, whose digest is taken as a store takes it that judges completeness so.
 
     By manifest, where there is none, it is the one that it would be published with. Raises InvalidInput where files

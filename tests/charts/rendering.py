@@ -17,6 +17,14 @@ import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "model-serving"
 GOLDEN = Path(__file__).parent / "golden"
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own, whatever others made of it: Hera changes how every dumper in its process writes text."""
+
+
+_Dumper.add_representer(str, yaml.SafeDumper.represent_str)
+
 SITUATIONS = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
 # What people start from; the one for development stands alone.
 EXAMPLES = {path.stem.removeprefix("values-"): path for path in sorted(CHART.glob("values-*.yaml"))}
@@ -80,7 +88,7 @@ def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any
 
 def golden_text(objects: list[dict[str, Any]]) -> str:
     """The objects as one YAML stream, without comments and in a fixed order."""
-    return yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True, width=120)
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, explicit_start=True, width=120)
 
 
 def schema() -> dict[str, Any]:
