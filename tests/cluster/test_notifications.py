@@ -39,7 +39,11 @@ def argocd(tmp_path):
         }
         files = {
             "config": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": KEYS},
-            "secret": {"apiVersion": "v1", "kind": "Secret", "metadata": metadata | {"name": "argocd-notifications-secret"}},
+            "secret": {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": metadata | {"name": "argocd-notifications-secret"},
+            },
             "application": application,
         }
         paths = {name: tmp_path / f"{name}.yaml" for name in files}
