@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from promoter.cli.drafts import show_draft
 from promoter.cli.wiring import lease, reconciler, repository, tells_errors, told
 from promoter.control.loop import LONGEST_BACKOFF, Loop
 from promoter.control.reconcile import Reconciler, Survey
@@ -85,21 +86,9 @@ def _pass(passes: Reconciler, *, dry_run: bool) -> Survey:
 
 
 def _show(survey: Survey) -> None:
-    """The commit as `git show` would print it, near enough for a person."""
+    """The commit that the pass would make, or that there is none."""
     if survey.draft is None:
         held = all(isinstance(verdict.action, Hold) for verdict in survey.verdicts)
         click.echo("no commit would be made" if held else "no commit would be made: the files say it already")
         return
-    click.echo(f"\nwould commit on {survey.draft.parent[:12]}:\n")
-    click.echo("\n".join(f"    {line}".rstrip() for line in survey.draft.message.splitlines()))
-    before = repository()
-    for path, content in survey.draft.files.items():
-        old = before.read(survey.draft.parent, path) or b""
-        click.echo("\n" + _difference(path, old.decode(), content.decode()))
-
-
-def _difference(path: str, before: str, after: str) -> str:
-    import difflib  # noqa: PLC0415 - only a dry run needs it
-
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
-    return "\n".join(lines)
+    show_draft(repository(), survey.draft)

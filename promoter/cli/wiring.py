@@ -9,6 +9,7 @@ import sys
 import traceback
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -53,20 +54,31 @@ def told() -> Settings:
 
 def repository(remote: GitRemote | None = None) -> GitRepository:
     """The environment repository; with no argument, the one that the environment variables name."""
-    remote = remote or git_remote(os.environ)
-    return GitRepository(
-        GitSettings(
-            url=remote.url,
-            branch=remote.branch,
-            clone=remote.clone,
-            scope=remote.scope,
-            author_name=remote.author_name,
-            author_email=remote.author_email,
-            token_file=remote.token_file,
-            ssh_key=remote.ssh_key,
-            signing_key=remote.signing_key,
-            allowed_signers=remote.allowed_signers,
-        )
+    return GitRepository(_git_settings(remote or git_remote(os.environ)))
+
+
+def peoples_repository(remote: GitRemote) -> GitRepository:
+    """The environment repository for a commit of the person that `remote` names; its clone is not the promoter's.
+
+    Such a commit is not signed: the key in the settings is the promoter's.
+    """
+    apart = remote.clone.with_name(f"{remote.clone.stem}-people.git")
+    given = replace(remote, clone=apart, signing_key=None, allowed_signers=None)
+    return GitRepository(_git_settings(given), for_a_person=True)
+
+
+def _git_settings(remote: GitRemote) -> GitSettings:
+    return GitSettings(
+        url=remote.url,
+        branch=remote.branch,
+        clone=remote.clone,
+        scope=remote.scope,
+        author_name=remote.author_name,
+        author_email=remote.author_email,
+        token_file=remote.token_file,
+        ssh_key=remote.ssh_key,
+        signing_key=remote.signing_key,
+        allowed_signers=remote.allowed_signers,
     )
 
 

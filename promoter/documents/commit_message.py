@@ -6,7 +6,6 @@ A trailer explains a decision; it is never an input of one, because anybody can 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,16 +17,15 @@ from promoter.documents.preflight_text import (
     preflight_sentence,
     preflight_trailer,
 )
+from promoter.documents.prose import WIDTH, sentence, wrapped
 from promoter.domain.action import ACTION_NAMES, Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
 from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
 from promoter.errors import InvalidName
 
-_WIDTH = 72
 _PARENT_DIGITS = 12
 _LONGEST_OUTLOOK = 800
-_NO_BREAK_SPACE = "\u00a0"
 
 _MODEL = "Promoter-Model"
 _ACTION = "Promoter-Action"
@@ -77,7 +75,7 @@ def write_message(decisions: Sequence[Decision]) -> str:
         sections = [_body(decision)]
     else:
         parts = ", ".join(f"{decision.served.model} {_what(decision)}" for decision in decisions)
-        subject = one_line(f"{len(decisions)} models: {parts}", _WIDTH)
+        subject = one_line(f"{len(decisions)} models: {parts}", WIDTH)
         sections = [f"{decision.served}: {_what(decision)}\n{_body(decision)}" for decision in decisions]
     # Git reads trailers from the last paragraph only, so all of them stand there.
     trailers = "\n".join(line for decision in decisions for line in _trailers(decision))
@@ -126,28 +124,15 @@ def _what(decision: Decision) -> str:
 def _body(decision: Decision) -> str:
     """The reason and the evidence, as sentences; what is to be expected, in a paragraph of its own."""
     action, stable = decision.action, decision.release_before.stable
-    sentences = [_sentence(one_line(action.reason))]
+    sentences = [sentence(one_line(action.reason))]
     if action.evidence is not None and not isinstance(action, Hold):
         sentences.append(evidence_sentence(action.evidence, action.version, stable.version if stable else None))
     if isinstance(action, StartCanary | Promote) and action.preflight is not None:
         sentences.append(preflight_sentence(action.preflight))
     paragraphs = [" ".join(sentences)]
     if decision.outlook:
-        paragraphs.append(_sentence(one_line(decision.outlook, _LONGEST_OUTLOOK)))
-    return "\n\n".join(map(_wrapped, paragraphs))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
-
-
-def _wrapped(text: str) -> str:
-    kept_together = text.replace(" %", _NO_BREAK_SPACE + "%")
-    lines = textwrap.wrap(kept_together, _WIDTH, break_long_words=False, break_on_hyphens=False)
-    # A line of dashes ends the message for `git am` and `git interpret-trailers`.
-    return "\n".join(f" {line}" if line.startswith("---") else line for line in lines).replace(
-        _NO_BREAK_SPACE + "%", " %"
-    )
+        paragraphs.append(sentence(one_line(decision.outlook, _LONGEST_OUTLOOK)))
+    return "\n\n".join(map(wrapped, paragraphs))
 
 
 def _trailers(decision: Decision) -> Iterator[str]:

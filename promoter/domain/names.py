@@ -14,6 +14,7 @@ ENVIRONMENTS = "environments"
 RELEASE_FILE = "release.yaml"
 POLICY_FILE = "policy.yaml"
 VALUES_FILE = "values.yaml"
+FREEZE_PATH = f"{ENVIRONMENTS}/freeze.yaml"
 
 
 def checked_name(text: str, what: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from git_remote import PROMOTER, RANKER, RESNET, BareRemote, git, promoter_of
 from git_server import serving
 
-from promoter.adapters.git import GitRepository
+from promoter.adapters.git import GitRepository, GitSettings
 from promoter.errors import ForbiddenWrite, HeadMoved, InvalidName, PushRefused
 
 AT = datetime(2026, 11, 22, 20, 16, 34, 567_890, UTC)
@@ -292,3 +292,18 @@ def test_the_mode_of_a_file_stays(remote, promoter):
     promoter.publish(promoter.fetch(), {RESNET: NEW}, "canary", AT)
 
     assert git(remote.folder, "ls-tree", "main", RESNET).startswith("100755 blob")
+
+
+def test_a_persons_commit_may_touch_what_is_peoples_and_the_promoters_may_not(remote, promoter, url, tmp_path):
+    files = {RESNET: NEW, RESNET.replace("release", "policy"): b"paused: true\n", "environments/freeze.yaml": b"{}\n"}
+    for path in list(files)[1:]:
+        with pytest.raises(ForbiddenWrite):
+            promoter.publish(promoter.fetch(), {path: files[path]}, "forbidden", AT)
+    settings = GitSettings(url, "main", tmp_path / "ada", "Ada", "ada@shop.example")
+    ada = GitRepository(settings, for_a_person=True)
+    for path in (RESNET.replace("release", "values"), "environments/production/freeze.yaml", "charts/policy.yaml"):
+        with pytest.raises(ForbiddenWrite):
+            ada.publish(ada.fetch(), {path: b"x"}, "forbidden", AT)
+    published = ada.publish(ada.fetch(), files, "resnet50: production: frozen by Ada", AT)
+    assert remote.changed_by(published) == sorted(files)
+    assert not promoter.last_change(promoter.fetch(), RESNET).ours

@@ -52,17 +52,18 @@ class GitRepository:
     """`promoter.ports.Repository` on a bare clone.
 
     The constructor sets libgit2's timeouts (none by default) and cache, for the whole process.
-    Nothing is read or written before the first call.
+    Nothing is read or written before the first call. for_a_person: its commits are a person's, who may write more
+    files than the promoter (`Scope`).
     """
 
-    def __init__(self, settings: GitSettings) -> None:
+    def __init__(self, settings: GitSettings, *, for_a_person: bool = False) -> None:
         pygit2.settings.server_connect_timeout = _milliseconds(settings.connect_timeout)
         pygit2.settings.server_timeout = _milliseconds(settings.timeout)
         # By default libgit2 reads every tree of more than 100 entries from disk each time a path goes through it.
         pygit2.settings.cache_object_limit(ObjectType.TREE, _LARGEST_CACHED_TREE)
         pygit2.settings.cache_max_size(_CACHE_SIZE)
         self._settings = settings
-        self._scope = Scope(settings.scope)
+        self._scope = Scope(settings.scope, for_a_person=for_a_person)
         self._clone = Clone(settings.clone, f"{settings.address} {settings.branch_ref}")
         self._remote = Remote(settings)
         self._forget()
@@ -191,7 +192,7 @@ class GitRepository:
         """As the port says. Where `files` say what is there already, no commit is made and `parent` is returned."""
         for path in files:
             if reason := self._scope.why_not(path):
-                raise ForbiddenWrite(f"the promoter may not write {path!r}: {reason}")
+                raise ForbiddenWrite(f"{path!r} is not written from here: {reason}")
         with self._reading() as repository:
             base = self._commit(parent)
             tree = repository[tree_with(repository, base.tree, files)].peel(pygit2.Tree)
@@ -200,7 +201,7 @@ class GitRepository:
             # Trusting neither the caller nor the code above: what counts is what would be pushed.
             for difference in differences(repository, base.tree, tree):
                 if reason := forbidden(difference, self._scope):
-                    raise ForbiddenWrite(f"the promoter's commit would change {difference.path!r}: {reason}")
+                    raise ForbiddenWrite(f"the commit would change {difference.path!r}: {reason}")
             commit = self._write_commit(repository, base, tree, message, at)
             objects = (*new_objects(repository, base.tree, tree), commit)
         self._remote.push(repository, commit, base.id, objects)
@@ -311,7 +312,7 @@ class _Damage(Exception):
 
 
 def forbidden(difference: Difference, scope: Scope) -> str | None:
-    """Why a commit of the promoter's may not make `difference`, None where it may."""
+    """Why a commit of ours may not make `difference`, None where it may."""
     if reason := scope.why_not(difference.path):
         return reason
     old, new = difference.old, difference.new

@@ -1,10 +1,10 @@
-"""Which folders below `environments/` are this promoter's, and which paths it may write there."""
+"""Which folders below `environments/` are this promoter's, and which paths it, or a person, may write there."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from promoter.domain.names import ENVIRONMENTS, RELEASE_FILE, ServedModel
+from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, POLICY_FILE, RELEASE_FILE, ServedModel
 from promoter.errors import InvalidName, InvalidSettings
 
 
@@ -14,9 +14,12 @@ class Scope:
     A pattern covers what it matches and everything below: `production`, `production/team-*` and
     `environments/production/team-a/**` are patterns. `*`, `?` and `[…]` match within one segment. No
     pattern at all covers everything. Raises InvalidSettings for a pattern that is empty or climbs.
+
+    for_a_person: a person's verbs write what is people's as well: `policy.yaml` and `environments/freeze.yaml`.
     """
 
-    def __init__(self, patterns: tuple[str, ...]) -> None:
+    def __init__(self, patterns: tuple[str, ...], *, for_a_person: bool = False) -> None:
+        self._for_a_person = for_a_person
         self._patterns = tuple(_segments(pattern) for pattern in patterns)
 
     def covers(self, folder: str) -> bool:
@@ -27,9 +30,11 @@ class Scope:
         )
 
     def why_not(self, path: str) -> str | None:
-        """Why the promoter may not write `path`, None where it may."""
+        """Why nobody may write `path` from here, None where it may be written."""
         folder, _, name = path.rpartition("/")
-        if name != RELEASE_FILE:
+        if self._for_a_person and path == FREEZE_PATH:
+            return None
+        if name != RELEASE_FILE and not (self._for_a_person and name == POLICY_FILE):
             return f"it is no {RELEASE_FILE}"
         try:
             ServedModel.from_folder(folder)

@@ -1,0 +1,134 @@
+"""What a person asks for by a verb, as one commit in the person's own name.
+
+The promoter finds it as any other change of people's, and respects it. Nothing is asked but Git: a verb has
+to work on a night on which nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from promoter.control.act import Draft, publish
+from promoter.decisions.verbs import retried, reverted, withdrawn
+from promoter.documents.one_line import one_line
+from promoter.documents.release_file import parse_release, write_release
+from promoter.documents.verb_message import write_verb_message
+from promoter.documents.yaml_text import decode
+from promoter.domain.names import ServedModel
+from promoter.domain.release import Release
+from promoter.domain.repository import Revision
+from promoter.domain.version import ModelVersion
+from promoter.errors import HeadMoved, InvalidDocument, InvalidInput
+from promoter.ports import Repository
+
+# Others may push between our look and our push; each time everything is computed again.
+_TRIES = 5
+
+Plan = Callable[[Revision], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Who says it, why, and when. Raises InvalidInput for a reason without anything to read."""
+
+    person: str
+    reason: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        if not one_line(self.reason):
+            raise InvalidInput("the reason is empty: say in a sentence why, for those who read the history")
+
+
+def carry_out(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
+    """Push what `plan` makes of the head, and of a newer head where somebody pushed first.
+
+    Raises HeadMoved where that happened five times, and what `plan` and Repository.publish raise.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _once(repository, plan)
+        except HeadMoved:
+            continue
+    return _once(repository, plan)
+
+
+def _once(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
+    draft = plan(repository.fetch())
+    return draft, publish(repository, draft)
+
+
+class Verbs:
+    """Drafts of commits. Each raises InvalidInput, with a sentence, where there is nothing to do."""
+
+    def __init__(self, repository: Repository, word: Word) -> None:
+        self._repository = repository
+        self._word = word
+
+    def revert(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """Weight 0 and into `rejected`; the promoter takes the pods away once that is live."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: reverted(release, f"{self._word.person}: {self._word.reason}", self._word.at))
+        return self._new_release(head, served, after, f"canary {_canary(release)} reverted", "revert")
+
+    def withdraw(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """Weight 0; it stays the canary, and starts again after a pause."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: withdrawn(release, f"{self._word.person}: {self._word.reason}", self._word.at))
+        return self._new_release(head, served, after, f"canary {_canary(release)} withdrawn", "withdraw")
+
+    def retry(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
+        """Forget the rejection of `version`."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: retried(release, version))
+        return self._new_release(head, served, after, f"rejection of {version} forgotten", "retry")
+
+    def _release(self, head: Revision, model: str, environment: str | None) -> tuple[ServedModel, Release]:
+        served = served_model(self._repository, head, model, environment)
+        return served, parse_release(self._text(head, served.release_path), served.release_path)
+
+    def _new_release(self, head: Revision, served: ServedModel, after: Release, what: str, verb: str) -> Draft:
+        text = self._text(head, served.release_path)
+        return self._draft(
+            head, served, {served.release_path: write_release(text, after, served.release_path)}, what, verb
+        )
+
+    def _draft(self, head: Revision, served: ServedModel, files: dict[str, str], what: str, verb: str) -> Draft:
+        place = f"{served.model}: {served.environment}"
+        message = write_verb_message(place, f"{what} by {self._word.person}", self._word.reason, verb)
+        return Draft(head, {path: text.encode() for path, text in files.items()}, message, self._word.at)
+
+    def _text(self, head: Revision, path: str) -> str:
+        content = self._repository.read(head, path)
+        if content is None:
+            raise InvalidDocument(path, None, "the file is missing")
+        return decode(content, path)
+
+
+def served_model(repository: Repository, head: Revision, model: str, environment: str | None) -> ServedModel:
+    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput."""
+    models = repository.inventory(head).models
+    named = [served for served in models if served.model == model]
+    found = [served for served in named if environment in (None, served.environment)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        where = ", ".join(sorted({served.environment for served in found}))
+        raise InvalidInput(f"{model} is served in {where}: say which with --environment")
+    where = f" in {environment}" if environment else ""
+    others = ", ".join(sorted({str(served) for served in named or models})[:20])
+    raise InvalidInput(f"there is no model {model}{where}; there is {others or 'none at all'}")
+
+
+def _about(served: ServedModel, change: Callable[[], Release]) -> Release:
+    """What `change` gives; its complaint begins with the model's name."""
+    try:
+        return change()
+    except InvalidInput as error:
+        raise InvalidInput(f"{served}: {error}") from error
+
+
+def _canary(release: Release) -> ModelVersion | None:
+    return release.canary.version if release.canary else None

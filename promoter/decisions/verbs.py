@@ -1,0 +1,53 @@
+"""What a person's word makes of a release. It needs no evidence, and goes by the same transitions as the promoter's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from promoter.decisions.transition import released
+from promoter.domain.action import Revert, Withdraw
+from promoter.domain.release import Canary, Release
+from promoter.domain.version import ModelVersion
+from promoter.errors import InvalidInput
+
+
+def reverted(release: Release, reason: str, now: datetime) -> Release:
+    """Weight 0 and rejected. Raises InvalidInput where there is no canary, or it is rejected already."""
+    canary = _canary(release)
+    if release.rejection(canary.version) is not None and canary.weight == 0:
+        raise InvalidInput(f"canary {canary.version} is reverted already; its pods go once weight 0 is live")
+    return released(release, Revert(canary.version, reason), now)
+
+
+def withdrawn(release: Release, reason: str, now: datetime) -> Release:
+    """Weight 0, and it may start again. Raises InvalidInput where there is nothing to take back."""
+    canary = _canary(release)
+    if canary.weight == 0:
+        already = "is withdrawn already" if canary.withdrawn else "gets no requests yet"
+        raise InvalidInput(
+            f"canary {canary.version} {already}: `promoter freeze` or `promoter pause` keeps it from starting"
+        )
+    return released(release, Withdraw(canary.version, reason), now)
+
+
+def retried(release: Release, version: ModelVersion) -> Release:
+    """Without the rejection of `version`. Raises InvalidInput where that is none, or would not make it a candidate."""
+    if release.rejection(version) is None:
+        others = ", ".join(str(entry.version) for entry in release.rejected)
+        raise InvalidInput(f"{version} is not rejected{f'; {others} is' if others else ', and no other version is'}")
+    if release.canary is not None and release.canary.version == version:
+        # Its evidence still counts as long as its rollout has not ended, and would revert it again at once.
+        raise InvalidInput(f"canary {version} is being taken away: say it again once its pods are gone")
+    if release.stable is not None and version <= release.stable.version:
+        raise InvalidInput(
+            f"{version} is not above {release.stable.version}, which is stable: it cannot be a candidate"
+        )
+    return replace(release, rejected=tuple(entry for entry in release.rejected if entry.version != version))
+
+
+def _canary(release: Release) -> Canary:
+    if release.canary is None:
+        served = f"all requests go to {release.stable.version}" if release.stable else "nothing is served yet"
+        raise InvalidInput(f"there is no canary: {served}")
+    return release.canary

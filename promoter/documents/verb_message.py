@@ -1,0 +1,18 @@
+"""The message of a commit that a person made by a verb of the command line.
+
+It has none of the trailers of a decision: there is none behind it but the person's.
+"""
+
+from __future__ import annotations
+
+from promoter.documents.one_line import one_line
+from promoter.documents.prose import WIDTH, sentence, wrapped
+
+_VERB = "Promoter-Verb"
+
+
+def write_verb_message(place: str, what: str, reason: str, verb: str) -> str:
+    """place: a model's or an environment's name, as subjects begin; what: is true now, and by whom."""
+    subject = one_line(f"{place}: {what}", WIDTH)
+    # On one line it can neither end the paragraph nor begin one of trailers.
+    return "\n\n".join([subject, wrapped(sentence(one_line(reason))), f"{_VERB}: {verb}"]) + "\n"
