@@ -19,6 +19,8 @@ _COMMANDS = {
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),
     "retry": ("promoter.cli.verbs", "retry", "Forget that a version was rejected."),
+    "pause": ("promoter.cli.verbs", "pause", "Let nothing start and nothing rise for a model."),
+    "resume": ("promoter.cli.verbs", "resume", "Undo a pause."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
     "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
     "fetch": ("promoter.cli.fetch", "fetch", "Bring a version into a folder, for a server that cannot itself."),

@@ -36,7 +36,7 @@ def withdraw(*, model: str, environment: str | None, spoken: Spoken) -> None:
     """Take all requests from MODEL's canary, without a word against its version.
 
     One commit in your name to release.yaml: weight 0. It stays the canary and starts its ramp again by itself, after a
-    pause that doubles each time; `promoter pause` or `promoter freeze` keeps it from that.
+    pause that doubles each time; `promoter pause` keeps it from that.
 
     \b
     promoter withdraw resnet50 --environment production --reason "the network is being repaired"
@@ -60,3 +60,34 @@ def retry(*, model: str, version: int, environment: str | None, spoken: Spoken) 
     promoter retry resnet50 --environment production --version 43 --reason "the feature store was down, not the model"
     """  # noqa: D301 - as above
     spoken.commit(lambda verbs, head: verbs.retry(head, model, environment, ModelVersion(version)))
+
+
+@click.command()
+@click.argument("model")
+@environment_option
+@verb_options
+@tells_errors
+def pause(*, model: str, environment: str | None, spoken: Spoken) -> None:
+    """Let nothing start and no weight rise for MODEL, until it is resumed.
+
+    One commit in your name that changes one line of policy.yaml. A canary keeps the weight it has; one that fails is
+    still reverted.
+
+    \b
+    promoter pause resnet50 --environment production --reason "a campaign until Monday"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.pause(head, model, environment))
+
+
+@click.command()
+@click.argument("model")
+@environment_option
+@verb_options
+@tells_errors
+def resume(*, model: str, environment: str | None, spoken: Spoken) -> None:
+    """Undo `promoter pause`: MODEL's rollouts go on from where they are.
+
+    \b
+    promoter resume resnet50 --environment production --reason "the campaign is over"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.resume(head, model, environment))

@@ -13,6 +13,7 @@ from datetime import datetime
 from promoter.control.act import Draft, publish
 from promoter.decisions.verbs import retried, reverted, withdrawn
 from promoter.documents.one_line import one_line
+from promoter.documents.policy_edit import with_paused
 from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
@@ -84,6 +85,19 @@ class Verbs:
         served, release = self._release(head, model, environment)
         after = _about(served, lambda: retried(release, version))
         return self._new_release(head, served, after, f"rejection of {version} forgotten", "retry")
+
+    def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """`paused: true`, until somebody resumes."""
+        return self._paused(head, served_model(self._repository, head, model, environment), paused=True)
+
+    def resume(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """`paused: false`."""
+        return self._paused(head, served_model(self._repository, head, model, environment), paused=False)
+
+    def _paused(self, head: Revision, served: ServedModel, *, paused: bool) -> Draft:
+        text = with_paused(self._text(head, served.policy_path), served.policy_path, paused=paused)
+        what, verb = ("paused", "pause") if paused else ("resumed", "resume")
+        return self._draft(head, served, {served.policy_path: text}, what, verb)
 
     def _release(self, head: Revision, model: str, environment: str | None) -> tuple[ServedModel, Release]:
         served = served_model(self._repository, head, model, environment)

@@ -56,6 +56,13 @@ def edited(text: str, root: Block, tree: Tree, identity: str) -> str:
     return editor.result()
 
 
+def with_entry(text: str, root: Block, key: str, leaf: Leaf) -> str:
+    """`text`, whose value is the block-style `root`, with `key` saying `leaf`: where it stands, or as the last key."""
+    editor = _Editor(text, key)
+    editor.entry(root, key, leaf)
+    return editor.result()
+
+
 class _Editor:
     def __init__(self, text: str, identity: str) -> None:
         self._newline = "\r\n" if "\r\n" in text else "\n"
@@ -92,6 +99,15 @@ class _Editor:
                 place = self._after(block.entries[key].value, column)
             else:
                 self._replace_lines(place, place, rendered({key: node}, column))
+
+    def entry(self, block: Block, key: str, node: Node) -> None:
+        """Make one key of a block-style mapping with at least one key say `node`; the others stay."""
+        column = next(iter(block.entries.values())).key.column
+        if key in block.entries:
+            self._entry(key, block.entries[key], node, column)
+        else:
+            place = max(self._after(entry.value, column) for entry in block.entries.values())
+            self._replace_lines(place, place, rendered({key: node}, column))
 
     def _entry(self, key: str, entry: Entry, node: Node, column: int) -> None:
         value = entry.value

@@ -107,3 +107,14 @@ def test_another_repository_may_be_named(say, remote, tmp_path):
     found = say("revert", "ranker", "--reason", "r", "--repository", f"file://{tmp_path}/moved.git")
     assert found.exit_code == 0, found.output
     assert len(log(tmp_path / "moved.git")) == 2
+
+
+def test_a_pause_is_one_line_of_the_policy_and_its_comments_stay(say, remote):
+    result = say("pause", "ranker", "--reason", "a campaign")
+    assert result.exit_code == 0, result.output
+    assert log(remote)[0].endswith("ranker: production: paused by Ada")
+    assert git(remote, "show", f"main:{FOLDER}/policy.yaml") == f"{POLICY}paused: true\n"
+    assert say("resume", "ranker", "--reason", "over").exit_code == 0
+    assert git(remote, "show", f"main:{FOLDER}/policy.yaml") == f"{POLICY}paused: false\n"
+    result = say("resume", "ranker", "--reason", "over")
+    assert (result.exit_code, "does not say paused" in result.output) == (1, True)

@@ -136,3 +136,19 @@ def test_a_reason_cannot_pass_for_the_promoters_own_decision():
     assert draft.message.endswith("\n\nPromoter-Verb: revert\n")
     with pytest.raises(InvalidInput, match="reason is empty"):
         Person(world).says("revert", "ranker", None, reason=" \n ")
+
+
+def test_a_paused_rollout_keeps_its_weight_until_it_is_resumed_and_is_still_reverted_for_harm():
+    world = in_flight()
+    Person(world).says("pause", "ranker", None)
+    weight = world.weight
+    world.run(120)
+    assert world.weight == weight
+    assert world.action().reason == "policy.yaml says paused"
+    Person(world).says("resume", "ranker", None)
+    assert world.run(60, until=lambda: world.weight > weight)
+    Person(world).says("pause", "ranker", None)
+    world.behaviour[43].bad = 1.0
+    assert world.run(120, until=lambda: world.release.canary is None)
+    with pytest.raises(InvalidInput, match=r"policy\.yaml says paused already"):
+        Person(world).says("pause", "ranker", None)
