@@ -19,6 +19,8 @@ _COMMANDS = {
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),
     "retry": ("promoter.cli.verbs", "retry", "Forget that a version was rejected."),
+    "freeze": ("promoter.cli.verbs", "freeze", "Let nothing start and nothing rise: a model, an environment, all."),
+    "unfreeze": ("promoter.cli.verbs", "unfreeze", "Lift a freeze."),
     "pause": ("promoter.cli.verbs", "pause", "Let nothing start and nothing rise for a model."),
     "resume": ("promoter.cli.verbs", "resume", "Undo a pause."),
     "publish": ("promoter.cli.publish", "publish", "Put a SavedModel into a store as a new version."),
@@ -74,6 +76,7 @@ def main() -> None:
     Look, without touching:    promoter status, promoter once --dry-run
     Before a pull request:     promoter check
     Before a rollout:          promoter verify
+    Stop everything:           promoter freeze --all --reason …
 
     The promoter is told by PROMOTER_* environment variables which repository, stores and servers it
     talks to; docs/reference/settings.md lists them.

@@ -11,10 +11,12 @@ import click
 
 from promoter.cli.check_traffic import Given, asked_of_traffic, warn
 from promoter.cli.wiring import tells_errors
+from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.yaml_text import parse
-from promoter.domain.names import ENVIRONMENTS, RELEASE_FILE, ServedModel
+from promoter.domain.freeze import EVERYTHING
+from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, RELEASE_FILE, ServedModel
 from promoter.errors import InvalidDocument, InvalidInput
 
 # Longest names of a Service (63, less "-v" and any version) and of a Helm release.
@@ -46,6 +48,7 @@ def check(root: Path, url: str | None) -> None:
     releases = sorted(folder.rglob(RELEASE_FILE))
     faults = [str(fault) for path in releases for fault in _faults(root, path)]
     faults += clashes(root, releases)
+    faults += map(str, _freeze_faults(root, releases))
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     given = dict(_given(root, releases))
@@ -96,6 +99,21 @@ def _content(root: Path, path: str) -> bytes:
         raise InvalidDocument(
             path, None, f"cannot be read ({error.strerror})", "Add it, or remove the folder"
         ) from error
+
+
+def _freeze_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
+    """freeze.yaml does not parse, or freezes what is not there."""
+    if not (root / FREEZE_PATH).exists():
+        return
+    folders = {path.parent.relative_to(root).as_posix().removeprefix(f"{ENVIRONMENTS}/") for path in releases}
+    known = {EVERYTHING, *folders, *(folder.partition("/")[0] for folder in folders)}
+    try:
+        for freeze in parse_freezes(_content(root, FREEZE_PATH), FREEZE_PATH):
+            if freeze.scope not in known:
+                remedy = "Write all, an environment, or environment/model"
+                yield InvalidDocument(FREEZE_PATH, None, f"it freezes {freeze.scope}, which is not there", remedy)
+    except InvalidInput as error:
+        yield error
 
 
 def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import click
 
+from promoter.cli.options import Duration, Moment
 from promoter.cli.speaking import Spoken, environment_option, verb_options
 from promoter.cli.wiring import tells_errors
 from promoter.domain.version import ModelVersion
+from promoter.errors import InvalidInput
 
 
 @click.command()
@@ -36,7 +40,7 @@ def withdraw(*, model: str, environment: str | None, spoken: Spoken) -> None:
     """Take all requests from MODEL's canary, without a word against its version.
 
     One commit in your name to release.yaml: weight 0. It stays the canary and starts its ramp again by itself, after a
-    pause that doubles each time; `promoter pause` keeps it from that.
+    pause that doubles each time; `promoter pause` or `promoter freeze` keeps it from that.
 
     \b
     promoter withdraw resnet50 --environment production --reason "the network is being repaired"
@@ -71,7 +75,7 @@ def pause(*, model: str, environment: str | None, spoken: Spoken) -> None:
     """Let nothing start and no weight rise for MODEL, until it is resumed.
 
     One commit in your name that changes one line of policy.yaml. A canary keeps the weight it has; one that fails is
-    still reverted.
+    still reverted. `promoter freeze` does it for an environment or everything, and can end by itself.
 
     \b
     promoter pause resnet50 --environment production --reason "a campaign until Monday"
@@ -91,3 +95,63 @@ def resume(*, model: str, environment: str | None, spoken: Spoken) -> None:
     promoter resume resnet50 --environment production --reason "the campaign is over"
     """  # noqa: D301 - as above
     spoken.commit(lambda verbs, head: verbs.resume(head, model, environment))
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every model in every environment.")
+@click.option("--environment", metavar="NAME", help="Every model of this environment; with MODEL, that one there.")
+@click.option("--for", "length", type=Duration(), metavar="DURATION", help="It ends by itself after 2h, 30m, 3d.")
+@click.option("--until", type=Moment(), metavar="TIME", help="It ends by itself then: 2026-11-30T08:00:00Z.")
+@verb_options
+@tells_errors
+def freeze(
+    *,
+    model: str | None,
+    everything: bool,
+    environment: str | None,
+    length: timedelta | None,
+    until: datetime | None,
+    spoken: Spoken,
+) -> None:
+    """Let nothing start and nothing rise: everywhere, in an environment, or for MODEL.
+
+    One commit in your name to environments/freeze.yaml. Canaries keep the weight they have, those that fail are still
+    reverted, those that nobody can see are still withdrawn. It holds until `promoter unfreeze`, or until its own end.
+    A model that is frozen twice is held while either lasts.
+
+    \b
+    promoter freeze --all --reason "the gateway drops requests"
+    promoter freeze --environment production --until 2026-11-30T08:00:00Z --reason "Black Friday"
+    promoter freeze resnet50 --environment production --for 2h --reason "a load test"
+    """  # noqa: D301 - as above
+    _one_scope(model, environment, everything=everything)
+    if length is not None and until is not None:
+        raise InvalidInput("--for and --until both say when it ends: give one")
+    end = until if length is None else datetime.now(UTC).replace(microsecond=0) + length
+    spoken.commit(lambda verbs, head: verbs.freeze(head, model, environment, end))
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--all", "everything", is_flag=True, help="The freeze of everything.")
+@click.option("--environment", metavar="NAME", help="The freeze of this environment; with MODEL, that one's there.")
+@verb_options
+@tells_errors
+def unfreeze(*, model: str | None, everything: bool, environment: str | None, spoken: Spoken) -> None:
+    """Lift a freeze: the one of everything, of an environment, or of MODEL.
+
+    Exactly that one: where an environment and one of its models are frozen, each is lifted by itself. Rollouts go on
+    from where they are, by the same rules as before.
+
+    \b
+    promoter unfreeze --all --reason "the gateway is repaired"
+    """  # noqa: D301 - as above
+    _one_scope(model, environment, everything=everything)
+    spoken.commit(lambda verbs, head: verbs.unfreeze(head, model, environment))
+
+
+def _one_scope(model: str | None, environment: str | None, *, everything: bool) -> None:
+    """Raises InvalidInput where it is not said once what is meant."""
+    if everything == (model is not None or environment is not None):
+        raise InvalidInput("say what: --all, --environment NAME, or a model (and nothing besides --all)")

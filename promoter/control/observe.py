@@ -12,12 +12,15 @@ from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
+from promoter.decisions.halt import halted
+from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.values_file import max_batch_size
 from promoter.domain.calibration import Calibration
 from promoter.domain.completeness import Completeness
-from promoter.domain.names import ServedModel
+from promoter.domain.freeze import Freeze, Unreadable
+from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Grounds, Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
@@ -55,6 +58,7 @@ class Observer:
         self._ports = ports
         self._traits = traits
         self._looks = Looks(ports.store, listing_interval, tells_halves=tells_halves)
+        self._freezes: tuple[Revision, tuple[Freeze, ...] | Unreadable] | None = None
         self._read: dict[ServedModel, Observation] = {}
         self._newest: dict[ServedModel, datetime] = {}
         self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}
@@ -84,6 +88,7 @@ class Observer:
             since,
             self._traits,
             withheld=withheld,
+            freezes=self._frozen(head),
             listing=listing,
             grounds=grounds,
         )
@@ -105,7 +110,7 @@ class Observer:
             offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
             if offered is None:
                 return seen
-            seen = replace(seen, preflight=self._preflight(seen, offered))
+            seen = replace(seen, preflight=self._preflight(seen, offered, now))
             if seen.release.stable is None:
                 return seen
         seen = self._with_application(seen)
@@ -138,6 +143,18 @@ class Observer:
 
     def _policy(self, served: ServedModel, revision: Revision) -> RolloutPolicy:
         return parse_policy(self._text(served.policy_path, revision), served.policy_path)
+
+    def _frozen(self, head: Revision) -> tuple[Freeze, ...] | Unreadable:
+        """What freeze.yaml states, read once for all models; without the file, nothing."""
+        if self._freezes is None or self._freezes[0] != head:
+            self._freezes = (head, self._read_freezes(head))
+        return self._freezes[1]
+
+    def _read_freezes(self, head: Revision) -> tuple[Freeze, ...] | Unreadable:
+        try:
+            return parse_freezes(self._ports.repository.read(head, FREEZE_PATH) or b"", FREEZE_PATH)
+        except InvalidInput as error:
+            return Unreadable(str(error))
 
     def _text(self, path: str, revision: Revision) -> bytes:
         content = self._ports.repository.read(revision, path)
@@ -214,12 +231,13 @@ class Observer:
         values = [(content, path) for path in paths if (content := self._ports.repository.read(head, path)) is not None]
         return replace(policy, max_batch_size=max_batch_size(values))
 
-    def _preflight(self, seen: Observation, offered: StoredVersion) -> PreflightState:
+    def _preflight(self, seen: Observation, offered: StoredVersion, now: datetime) -> PreflightState:
         """Where the preflight of `offered` stands; one that is not begun yet is begun, unless nothing may start."""
         if self._ports.preflights is None:
             return Waived()
-        if seen.policy.paused:
-            return Pending("policy.yaml says paused")
+        halt = halted(seen, now)
+        if halt is not None:
+            return Pending(halt.reason, halt.alarm)
         if isinstance(seen.grounds, Pending):
             return seen.grounds
         store, stable = seen.grounds.store, seen.release.stable

@@ -6,18 +6,20 @@ to work on a night on which nothing else does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from promoter.control.act import Draft, publish
 from promoter.decisions.verbs import retried, reverted, withdrawn
+from promoter.documents.freeze_file import parse_freezes, write_freezes
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_edit import with_paused
 from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
-from promoter.domain.names import ServedModel
+from promoter.domain.freeze import EVERYTHING, Freeze
+from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
 from promoter.domain.version import ModelVersion
@@ -94,6 +96,43 @@ class Verbs:
         """`paused: false`."""
         return self._paused(head, served_model(self._repository, head, model, environment), paused=False)
 
+    def freeze(self, head: Revision, model: str | None, environment: str | None, until: datetime | None) -> Draft:
+        """Nothing starts and nothing rises for a model, in an environment, or (with neither) anywhere.
+
+        until: None for until it is unfrozen.
+        """
+        scope = scope_of(self._repository, head, model, environment)
+        if until is not None and until <= self._word.at:
+            raise InvalidInput(f"{until:%Y-%m-%d %H:%M} UTC is over already: nothing would be frozen")
+        now = self._frozen(head)
+        said = next((freeze for freeze in now if freeze.scope == scope), None)
+        if said is not None and said.until == until:
+            raise InvalidInput(f"{FREEZE_PATH}: {scope} is frozen already, by {said.by or 'somebody'}: {said.reason}")
+        freeze = Freeze(scope, self._word.reason, self._word.person, until)
+        others = [other for other in now if other.scope != scope]
+        return self._new_freezes(head, [*others, freeze], scope, "frozen", "freeze")
+
+    def unfreeze(self, head: Revision, model: str | None, environment: str | None) -> Draft:
+        """Lift the freeze of exactly this scope; one that covers more stays."""
+        scope = scope_of(self._repository, head, model, environment)
+        now = self._frozen(head)
+        left = [freeze for freeze in now if freeze.scope != scope]
+        if len(left) == len(now):
+            others = ", ".join(freeze.scope for freeze in now)
+            raise InvalidInput(f"{FREEZE_PATH}: {scope} is not frozen; {others or 'nothing'} is")
+        return self._new_freezes(head, left, scope, "unfrozen", "unfreeze")
+
+    def _frozen(self, head: Revision) -> list[Freeze]:
+        """The freezes that hold; those that ended are left out, and go with the next commit."""
+        content = self._repository.read(head, FREEZE_PATH) or b""
+        return [freeze for freeze in parse_freezes(content, FREEZE_PATH) if freeze.holds(self._word.at)]
+
+    def _new_freezes(self, head: Revision, freezes: Sequence[Freeze], scope: str, what: str, verb: str) -> Draft:
+        before = self._repository.read(head, FREEZE_PATH) or b""
+        text = write_freezes(before, freezes, FREEZE_PATH)
+        message = write_verb_message(scope, f"{what} by {self._word.person}", self._word.reason, verb)
+        return Draft(head, {FREEZE_PATH: text.encode()}, message, self._word.at)
+
     def _paused(self, head: Revision, served: ServedModel, *, paused: bool) -> Draft:
         text = with_paused(self._text(head, served.policy_path), served.policy_path, paused=paused)
         what, verb = ("paused", "pause") if paused else ("resumed", "resume")
@@ -134,6 +173,18 @@ def served_model(repository: Repository, head: Revision, model: str, environment
     where = f" in {environment}" if environment else ""
     others = ", ".join(sorted({str(served) for served in named or models})[:20])
     raise InvalidInput(f"there is no model {model}{where}; there is {others or 'none at all'}")
+
+
+def scope_of(repository: Repository, head: Revision, model: str | None, environment: str | None) -> str:
+    """What a freeze of this model, this environment, or (with neither) everything is about. Raises InvalidInput."""
+    if model is not None:
+        return str(served_model(repository, head, model, environment))
+    if environment is None:
+        return EVERYTHING
+    known = sorted({served.environment for served in repository.inventory(head).models})
+    if environment not in known:
+        raise InvalidInput(f"there is no environment {environment}; there is {', '.join(known) or 'none at all'}")
+    return environment
 
 
 def _about(served: ServedModel, change: Callable[[], Release]) -> Release:

@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 
 from promoter.decisions import ramp
+from promoter.decisions.halt import halted
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.decisions.split import is_another_split
@@ -24,8 +25,9 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     changed = changed_in_store(trial.seen)
     if changed is not None:
         return trial.hold(changed, alarm=True)
-    if trial.seen.policy.paused:
-        return trial.hold("policy.yaml says paused")
+    halt = halted(trial.seen, now)
+    if halt is not None:
+        return trial.hold(halt.reason, alarm=halt.alarm)
     waiting = not_live_because(trial.seen, now)
     if waiting:
         return trial.hold(f"waits until the last commit is live: {waiting}")

@@ -15,7 +15,7 @@ def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
     release = seen.release
     if release.stable is None:
-        return first_version(seen)
+        return first_version(seen, now)
     if release.canary is None:
         return next_candidate(seen, release.stable, now)
     return judge(Trial.of(seen, release.stable, release.canary), now)

@@ -10,6 +10,7 @@ from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end
 from promoter.decisions.forecast import in_short
+from promoter.decisions.halt import halted
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Action, Hold, Promote, StartCanary
@@ -21,12 +22,13 @@ from promoter.domain.release import Stable
 from promoter.domain.version import StoredVersion
 
 
-def first_version(seen: Observation) -> Action:
+def first_version(seen: Observation, now: datetime) -> Action:
     """A model's first version has nothing to be compared with and becomes stable at once."""
     if seen.release.canary is not None:
         return Hold("release.yaml names a canary but no stable version to compare it with", alarm=True)
-    if seen.policy.paused:
-        return Hold("policy.yaml says paused")
+    halt = halted(seen, now)
+    if halt is not None:
+        return halt
     offered = _offered(seen)
     if isinstance(offered, Hold):
         return offered
@@ -42,8 +44,9 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     changed = changed_in_store(seen)
     if changed is not None:
         return Hold(changed, alarm=True)
-    if seen.policy.paused:
-        return Hold("policy.yaml says paused")
+    halt = halted(seen, now)
+    if halt is not None:
+        return halt
     offered = _offered(seen)
     if isinstance(offered, Hold):
         return offered

@@ -25,7 +25,9 @@ def withdrawn(release: Release, reason: str, now: datetime) -> Release:
     canary = _canary(release)
     if canary.weight == 0:
         already = "is withdrawn already" if canary.withdrawn else "gets no requests yet"
-        raise InvalidInput(f"canary {canary.version} {already}: `promoter pause` keeps it from starting")
+        raise InvalidInput(
+            f"canary {canary.version} {already}: `promoter freeze` or `promoter pause` keeps it from starting"
+        )
     return released(release, Withdraw(canary.version, reason), now)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from promoter.domain.application import Application
 from promoter.domain.calibration import Calibration
+from promoter.domain.freeze import Freeze, Unreadable
 from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
@@ -54,6 +55,7 @@ class Observation:
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
     withheld: what a person took away in that commit, None where nobody did.
+    freezes: all that freeze.yaml states, about other models too.
     listing: the candidates' source, None where it did not answer.
     grounds: what a preflight would rest on, or why there can be none. preflight: where the candidate's stands.
     in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
@@ -74,6 +76,7 @@ class Observation:
     weight_since: datetime
     traits: ClusterTraits
     withheld: Withheld | None = None
+    freezes: tuple[Freeze, ...] | Unreadable = ()
     listing: Listing | None = None
     grounds: Grounds | Pending = NOT_ASKED
     preflight: PreflightState = NOT_ASKED

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from promoter.control.reconcile import Verdict
+from promoter.decisions.halt import frozen_by
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Hold
@@ -21,6 +22,7 @@ class Waiting(StrEnum):
     STORE = "store"  # the store holds other bytes than were pinned
     PREFLIGHT = "preflight"
     PAUSE = "pause"  # policy.yaml says paused
+    FREEZE = "freeze"  # freeze.yaml covers it, or does not parse
     REVERT = "revert"  # rejected; its pods go once weight 0 is live
     METRICS = "metrics"  # nobody sees the pods
     SYNC = "sync"  # the last commit is not live
@@ -46,7 +48,7 @@ def waits_for(verdict: Verdict, at: datetime) -> Waiting | None:
     if seen.release.canary is not None:
         return _of_a_rollout(seen, seen.release.canary, at)
     if isinstance(seen.preflight, Pending) and seen.preflight is not NOT_ASKED:
-        return Waiting.PAUSE if seen.policy.paused else Waiting.PREFLIGHT
+        return _word(seen, at) or Waiting.PREFLIGHT
     return Waiting.OTHER if verdict.action.alarm else None
 
 
@@ -55,6 +57,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
     obstacles = (
         (seen.release.rejection(canary.version) is not None, Waiting.REVERT),
         (seen.measurements is None or seen.blind_for(at) > seen.traits.stale_after, Waiting.METRICS),
+        (frozen_by(seen, at) is not None, Waiting.FREEZE),
         (seen.policy.paused, Waiting.PAUSE),
         (not_live_because(seen, at) is not None, Waiting.SYNC),
         (canary.withdrawn is not None, Waiting.RESTART),
@@ -62,3 +65,10 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
         (canary.weight == 100, Waiting.GUARD),
     )
     return next((name for stands, name in obstacles if stands), Waiting.EVIDENCE)
+
+
+def _word(seen: Observation, at: datetime) -> Waiting | None:
+    """A person's word that nothing starts, in the order in which it is told."""
+    if frozen_by(seen, at) is not None:
+        return Waiting.FREEZE
+    return Waiting.PAUSE if seen.policy.paused else None

@@ -116,3 +116,19 @@ def test_a_link_is_not_followed(tmp_path):
     file.unlink()
     file.symlink_to(tmp_path / "elsewhere.yaml")
     assert "is a link" in check(tmp_path).output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("freezes:\n  - {scope: all, reason: night}\n  - {scope: production/ranker, reason: test}\n", None),
+        ("freezes:\n  - {scope: prodution, reason: night}\n", "it freezes prodution, which is not there"),
+        ("freezes:\n  - scope: all\n", "freeze.yaml:2: "),
+    ],
+)
+def test_a_freeze_that_freezes_nothing_is_a_fault(tmp_path, text, expected):
+    write(tmp_path)
+    (tmp_path / "environments/freeze.yaml").write_text(text)
+    result = check(tmp_path)
+    assert result.exit_code == (1 if expected else 0), result.output
+    assert expected is None or expected in result.output

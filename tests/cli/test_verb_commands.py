@@ -118,3 +118,19 @@ def test_a_pause_is_one_line_of_the_policy_and_its_comments_stay(say, remote):
     assert git(remote, "show", f"main:{FOLDER}/policy.yaml") == f"{POLICY}paused: false\n"
     result = say("resume", "ranker", "--reason", "over")
     assert (result.exit_code, "does not say paused" in result.output) == (1, True)
+
+
+def test_a_freeze_of_everything_is_one_command_and_so_is_its_end(say, remote):
+    result = say("freeze", "--all", "--reason", "the gateway drops requests")
+    assert result.exit_code == 0, result.output
+    assert log(remote)[0] == "Ada <ada@example.com> Ada all: frozen by Ada"
+    assert '- scope: "all"\n    reason: "the gateway drops requests"\n    by: "Ada"\n' in git(
+        remote, "show", "main:environments/freeze.yaml"
+    )
+    assert say("freeze", "ranker", "--for", "2h", "--reason", "load test").exit_code == 0
+    assert log(remote)[0].endswith(" production/ranker: frozen by Ada")
+    assert say("unfreeze", "--all", "--reason", "repaired").exit_code == 0
+    assert "production/ranker" in git(remote, "show", "main:environments/freeze.yaml")
+    for words in (("freeze",), ("freeze", "ranker", "--all"), ("unfreeze", "--environment", "production", "--all")):
+        result = say(*words, "--reason", "r")
+        assert (result.exit_code, "say what: --all" in result.output) == (1, True), result.output

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from promoter.documents.counts_file import parse_counts
+from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.manifest import Manifest, ManifestFile, digest, write_manifest
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
@@ -25,6 +26,12 @@ def examples(beginning):
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", PAGE.read_text(), re.MULTILINE)
     plain = ["".join(line[4:] or "\n" for line in block.splitlines(keepends=True)).strip("\n") for block in blocks]
     return [block for block in plain if block.startswith(beginning)]
+
+
+def test_the_freezes_parse():
+    (example,) = examples("freezes:")
+    (freeze,) = parse_freezes(example, "freeze.yaml")
+    assert (freeze.scope, freeze.by) == ("production", "Ada")
 
 
 def test_the_policies_parse_and_show_the_defaults():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from builders import RANKER, version
-from fakes import World
+from fakes import FakePreflights, World
 
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.documents.commit_message import read_trailers
+from promoter.documents.freeze_file import parse_freezes
+from promoter.domain.names import FREEZE_PATH
 from promoter.errors import HeadMoved, InvalidInput
 
 
@@ -152,3 +156,118 @@ def test_a_paused_rollout_keeps_its_weight_until_it_is_resumed_and_is_still_reve
     assert world.run(120, until=lambda: world.release.canary is None)
     with pytest.raises(InvalidInput, match=r"policy\.yaml says paused already"):
         Person(world).says("pause", "ranker", None)
+
+
+@pytest.mark.parametrize("said", [(None, None), (None, "production"), ("ranker", None)])
+def test_a_freeze_holds_every_step_forward_from_the_next_pass_on_until_it_is_lifted(said):
+    world = in_flight()
+    Person(world).says("freeze", *said, None, reason="the gateway drops requests")
+    weight, made = world.weight, len(world.subjects())
+    world.run(120)
+    assert (world.weight, len(world.subjects())) == (weight, made)
+    assert "is frozen by Ada: the gateway drops requests" in world.action().reason
+    assert not world.action().alarm
+    Person(world, "Grace").says("unfreeze", *said)
+    assert world.run(60, until=lambda: world.weight > weight)
+
+
+def test_nothing_starts_while_it_is_frozen_and_no_preflight_begins():
+    world = World()
+    world.preflights = FakePreflights()
+    world.restart()
+    Person(world).says("freeze", None, None, world.now + timedelta(minutes=2))
+    world.store.versions.append(43)
+    world.run(100)
+    assert world.release.canary is None
+    assert world.preflights.asked == []
+    assert "everything is frozen by Ada until 2026-11-22 12:" in world.action().reason
+    world.run(60)
+    assert world.preflights.asked
+
+
+def test_a_first_version_does_not_become_stable_while_it_is_frozen():
+    world = World(stable=None)
+    Person(world).says("freeze", "ranker", None, None)
+    world.run(30)
+    assert world.release.stable is None
+    Person(world).says("unfreeze", "ranker", None)
+    assert world.run(30, until=lambda: world.release.stable is not None)
+
+
+def test_a_freeze_ends_by_itself():
+    world = in_flight()
+    weight = world.weight
+    Person(world).says("freeze", None, "production", world.now + timedelta(seconds=60))
+    world.run(55)
+    assert world.weight == weight
+    assert world.run(60, until=lambda: world.weight > weight)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_ways_back_are_open_while_it_is_frozen_and_while_nobody_can_tell_what_is(broken):
+    world = in_flight()
+    if broken:
+        world.repository.person({FREEZE_PATH: "freezes: [\n"})
+    else:
+        Person(world).says("freeze", None, None, None)
+    world.metrics.down = "Prometheus is away"
+    assert world.run(120, until=lambda: world.weight == 0)
+    assert world.release.canary.withdrawn
+    world.metrics.down = None
+    Person(world).says("revert", "ranker", None)
+    assert world.run(60, until=lambda: world.release.canary is None)
+
+
+def test_a_failing_version_is_reverted_while_it_is_frozen():
+    world = in_flight()
+    Person(world).says("freeze", None, None, None)
+    world.behaviour[43].bad = 1.0
+    assert world.run(120, until=lambda: world.release.canary is None)
+    assert world.release.rejection(version(43))
+
+
+def test_a_file_that_does_not_tell_what_is_frozen_holds_everything_forward_with_an_alarm():
+    world = in_flight()
+    weight = world.weight
+    world.repository.person({FREEZE_PATH: "freezes:\n  - scop: all\n"})
+    world.run(120)
+    assert world.weight == weight
+    action = world.action()
+    assert action.alarm
+    assert "environments/freeze.yaml:2: unknown key 'scop'" in action.reason
+    with pytest.raises(InvalidInput, match="unknown key 'scop'"):
+        Person(world).says("freeze", None, None, None)
+
+
+def test_the_promoters_push_loses_against_a_freeze_and_nothing_rises():
+    world = in_flight()
+    survey = None
+    while survey is None or survey.draft is None:
+        world.advance(5)
+        survey = world.reconciler.survey(world.now)
+    weight = world.weight
+    Person(world).says("freeze", None, None, None)
+    with pytest.raises(HeadMoved):
+        world.reconciler.act(survey)
+    world.run(60)
+    assert world.weight == weight
+
+
+def test_a_freeze_is_said_once_may_be_changed_and_takes_those_that_ended_with_it():
+    world = World()
+    person = Person(world)
+    soon = world.now + timedelta(seconds=30)
+    person.says("freeze", "ranker", "production", soon)
+    person.says("freeze", None, "production", None)
+    for again, complaint in (
+        (("freeze", None, "production", None), "production is frozen already, by Ada"),
+        (("freeze", None, "production", world.now), "is over already"),
+        (("freeze", None, "staging", None), "there is no environment staging; there is production"),
+        (("unfreeze", None, None), "all is not frozen; production/ranker, production is"),
+    ):
+        with pytest.raises(InvalidInput, match=complaint):
+            person.says(*again)
+    world.advance(60)
+    person.says("freeze", None, "production", world.now + timedelta(hours=1))
+    (left,) = parse_freezes(world.repository.head["tree"][FREEZE_PATH], FREEZE_PATH)
+    assert (left.scope, left.until) == ("production", world.now + timedelta(hours=1))

@@ -17,12 +17,13 @@ from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler, Survey, Verdict
 from promoter.domain.action import Hold
 from promoter.domain.completeness import ByManifest
-from promoter.domain.names import ServedModel
+from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.preflight import PreflightPolicy, PreflightRequest
 from promoter.errors import PreflightUnavailable
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
 from promoter.telemetry.models import MOST_MODELS, ModelFigures
 
+FROZEN = "freezes: [{scope: all, reason: the night}]\n"
 MODEL = {"environment": "production", "group": "", "model": "ranker"}
 
 
@@ -113,6 +114,7 @@ def test_an_unreachable_remote_completes_no_pass(metrics):
     [
         (lambda world: setattr(world.metrics, "down", "Prometheus is down"), "metrics"),
         (lambda world: setattr(world.cluster, "broken", "Argo CD is down"), "sync"),
+        (lambda world: world.repository.person({FREEZE_PATH: FROZEN}), "freeze"),
     ],
 )
 def test_what_a_rollout_waits_for_is_told_with_the_time_since_when(metrics, harm, reason):

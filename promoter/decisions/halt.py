@@ -1,0 +1,37 @@
+"""A person's word that nothing starts and nothing rises: a pause in the policy, or a freeze. No way back asks it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from promoter.domain.action import Hold
+from promoter.domain.freeze import EVERYTHING, Freeze, Unreadable
+from promoter.domain.names import FREEZE_PATH
+from promoter.domain.observation import Observation
+
+
+def halted(seen: Observation, now: datetime) -> Hold | None:
+    """Why no step forward may be taken; an alarm where it cannot be known what is frozen."""
+    freeze = frozen_by(seen, now)
+    if isinstance(freeze, Unreadable):
+        return Hold(f"nobody can tell what is frozen, so nothing starts and nothing rises: {freeze.fault}", alarm=True)
+    if freeze is not None:
+        return Hold(_told(freeze))
+    return Hold("policy.yaml says paused") if seen.policy.paused else None
+
+
+def frozen_by(seen: Observation, now: datetime) -> Freeze | Unreadable | None:
+    """The freeze that holds this model, the longest where there are several; None where none does."""
+    if isinstance(seen.freezes, Unreadable):
+        return seen.freezes
+    holding = [freeze for freeze in seen.freezes if freeze.covers(seen.served) and freeze.holds(now)]
+    if not holding:
+        return None
+    return max(holding, key=lambda freeze: (freeze.until is None, freeze.until.timestamp() if freeze.until else 0.0))
+
+
+def _told(freeze: Freeze) -> str:
+    what = "everything" if freeze.scope == EVERYTHING else freeze.scope
+    by = f" by {freeze.by}" if freeze.by else ""
+    until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+    return f"{FREEZE_PATH}: {what} is frozen{by}{until}: {freeze.reason}"
