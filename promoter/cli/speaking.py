@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,14 +11,13 @@ from functools import wraps
 import click
 
 from promoter.cli.drafts import show_draft
+from promoter.cli.git_person import author, with_password
 from promoter.cli.wiring import peoples_repository
 from promoter.control.act import Draft
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.domain.repository import Revision
 from promoter.errors import InvalidInput
 from promoter.settings import git_remote
-
-_AUTHOR = re.compile(r"\s*([^<>]+?)\s*<\s*([^<>\s]+)\s*>\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +33,11 @@ class Spoken:
         """Make and push the commit that `plan` drafts, or show it. Raises what `carry_out` raises."""
         told = dict(os.environ) | ({} if self.url is None else {"PROMOTER_REPOSITORY": self.url})
         remote = git_remote(told)
-        name, email = _author(self.author)
+        name, email = author(self.author)
         if email == remote.author_email:
             raise InvalidInput(f"{email} is the promoter's own address: a person's commit needs a person's")
         word = Word(name, self.reason, datetime.now(UTC).replace(microsecond=0))
-        git = peoples_repository(replace(remote, author_name=name, author_email=email))
+        git = peoples_repository(replace(remote, url=with_password(remote), author_name=name, author_email=email))
         verbs = Verbs(git, word)
         if self.dry_run:
             show_draft(git, plan(verbs, git.fetch()))
@@ -69,24 +66,3 @@ def environment_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option(
         "--environment", metavar="NAME", help="Where; may be left away where only one environment serves the model."
     )(command)
-
-
-def _author(given: str | None) -> tuple[str, str]:
-    """Name and e-mail of whoever speaks. Raises InvalidInput."""
-    if given is not None:
-        match = _AUTHOR.fullmatch(given)
-        if match is None:
-            raise InvalidInput(f"--author is {given!r}: write it like 'Ada Lovelace <ada@example.com>'")
-        return match[1], match[2]
-    name, email = _git_config("user.name"), _git_config("user.email")
-    if not name or not email:
-        raise InvalidInput("Git does not know who you are: set user.name and user.email with `git config`, or --author")
-    return name, email
-
-
-def _git_config(key: str) -> str:
-    try:
-        done = subprocess.run(["git", "config", "--get", key], capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()

@@ -271,3 +271,16 @@ def test_a_freeze_is_said_once_may_be_changed_and_takes_those_that_ended_with_it
     person.says("freeze", None, "production", world.now + timedelta(hours=1))
     (left,) = parse_freezes(world.repository.head["tree"][FREEZE_PATH], FREEZE_PATH)
     assert (left.scope, left.until) == ("production", world.now + timedelta(hours=1))
+
+
+def test_a_freeze_keeps_the_old_versions_pods_and_a_revert_gives_them_all_requests_back():
+    world = in_flight()
+    assert world.run(900, until=lambda: world.weight == 100)
+    Person(world).says("freeze", "ranker", None, None)
+    world.run(120)
+    assert world.release.stable.version == version(42)
+    assert len(world.cluster.ready(42)) == world.replicas
+    Person(world).says("revert", "ranker", None)
+    world.advance(2)
+    assert world.cluster.route() == {42: 100, 43: 0}
+    assert world.run(60, until=lambda: world.release.canary is None)
