@@ -53,6 +53,14 @@ class Answer:
     details: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The host names to ask for. The Gateway API lets no host be of both protocols."""
+
+    grpc: str
+    rest: str
+
+
 class Sender(Protocol):
     """Sends one request and waits for its end. Never raises for a failed request, never tries again."""
 
@@ -127,12 +135,12 @@ class RestSender:
 
 
 async def open_senders(
-    stack: AsyncExitStack, target: str, authority: str, model: str, deadline: float
+    stack: AsyncExitStack, target: str, authorities: Authorities, model: str, deadline: float
 ) -> tuple[GrpcSender, RestSender]:
     """Both senders, closed with `stack`. deadline: seconds from sending to the end of the answer."""
     return (
-        await stack.enter_async_context(GrpcSender(target, authority, deadline)),
-        await stack.enter_async_context(RestSender(target, authority, model, deadline)),
+        await stack.enter_async_context(GrpcSender(target, authorities.grpc, deadline)),
+        await stack.enter_async_context(RestSender(target, authorities.rest, model, deadline)),
     )
 
 

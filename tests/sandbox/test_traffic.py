@@ -22,7 +22,7 @@ from promoter.errors import InvalidDocument
 from promoter.sandbox.traffic import TrafficSource
 from promoter.sandbox.traffic_requests import build_requests
 from promoter.sandbox.traffic_results import NOT_SENT, OK, Latency, ResultsFile, Tally, read_results
-from promoter.sandbox.traffic_senders import Answer, open_senders
+from promoter.sandbox.traffic_senders import Answer, Authorities, open_senders
 from promoter.saved_model.protos import predict_pb2
 from promoter.saved_model.tensors import from_proto
 
@@ -208,7 +208,7 @@ def rest_server():
 
 async def exchange(target, model, *, over_rest):
     async with AsyncExitStack() as stack:
-        senders = await open_senders(stack, target, "shop.production", model, 2.0)
+        senders = await open_senders(stack, target, Authorities("shop.production", "shop.production"), model, 2.0)
         return await senders[over_rest].send(build_requests(model)[0])
 
 
