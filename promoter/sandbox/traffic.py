@@ -133,6 +133,8 @@ def main(
 ) -> None:
     """Run until stopped; a line of results a second, totals at the end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    # One line for each request over REST, otherwise.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         requests = build_requests(checked_name(model, "model"))
     except InvalidName as error:
