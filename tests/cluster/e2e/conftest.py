@@ -14,8 +14,9 @@ def place():
 @pytest.fixture(scope="session")
 def versions(place, tmp_path_factory):
     """Folders of SavedModels, by their numbers: 1, 2 and 7 are good, 3 fails on dark images."""
-    from e2e_commands import run  # noqa: PLC0415 - with the place
     from sys import executable  # noqa: PLC0415
+
+    from e2e_commands import run  # noqa: PLC0415 - with the place
 
     folder = tmp_path_factory.mktemp("zoo")
     numbers = (1, 2, 3, 7)
@@ -70,3 +71,18 @@ def client(serving):
     sends = Client(serving)
     yield sends
     sends.stop()
+
+
+@pytest.fixture
+def course(serving, history, client):
+    """What happens from here on."""
+    from e2e_course import Course  # noqa: PLC0415 - with the place
+
+    return Course(serving, history, client)
+
+
+def pytest_collection_modifyitems(items):
+    """In the order in which versions follow each other: what one file leaves the next one begins with."""
+    order = ("test_verdict_to_traffic.py", "test_whole_loop.py", "test_faults_on_a_cluster.py")
+    ours = [item for item in items if item.path.name in order]
+    items[:] = [item for item in items if item not in ours] + sorted(ours, key=lambda item: order.index(item.path.name))

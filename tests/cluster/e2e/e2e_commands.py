@@ -76,7 +76,12 @@ class Checkout:
             file = self.folder / path
             file.write_text(edit(file.read_text(encoding="utf-8")), encoding="utf-8")
             self.git("commit", "--quiet", "--all", "--message", subject)
-            if run(*self._git, "push", "--quiet", "origin", f"HEAD:{self.branch}", cwd=self.folder, check=False).returncode == 0:
+            if (
+                run(
+                    *self._git, "push", "--quiet", "origin", f"HEAD:{self.branch}", cwd=self.folder, check=False
+                ).returncode
+                == 0
+            ):
                 return self.git("rev-parse", "HEAD").strip()
         raise AssertionError(f"{subject!r} could not be pushed in ten tries")
 

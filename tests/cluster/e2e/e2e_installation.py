@@ -61,7 +61,9 @@ class Installation:
 
     def up(self):
         if (there := got("applicationset", "models", "--namespace", self.place.argocd_namespace)) is not None:
-            raise AssertionError(f"the cluster serves models already: ApplicationSet models of {there['metadata']['namespace']}")
+            raise AssertionError(
+                f"the cluster serves models already: ApplicationSet models of {there['metadata']['namespace']}"
+            )
         self._before = {name: self._data(name) for name in _KEPT}
         self.store_folder.mkdir(parents=True)
         for made in (self.store_folder.parent, self.store_folder):
@@ -81,7 +83,9 @@ class Installation:
                 kubectl("delete", "application", application["metadata"]["name"], *argocd, check=False)
         kubectl("delete", "appproject", f"models-{self.name}", "models-environments", *argocd, check=False)
         kubectl("delete", "secret", self.name, *argocd, check=False)
-        kubectl("delete", "namespace", self.name, f"{self.name}-gateway", "--ignore-not-found", "--wait=false", check=False)
+        kubectl(
+            "delete", "namespace", self.name, f"{self.name}-gateway", "--ignore-not-found", "--wait=false", check=False
+        )
         for name, before in self._before.items():
             added = [key for key in self._data(name) or {} if key not in (before or {})]
             if added:
@@ -99,7 +103,9 @@ class Installation:
         return ("--repo", self.place.repository, "--branch", self.name, "--environment", self.name)
 
     def _write_repository(self):
-        self.checkout = Checkout(self.folder / "checkout", self.place.repository, self.place.repository_token, self.name)
+        self.checkout = Checkout(
+            self.folder / "checkout", self.place.repository, self.place.repository_token, self.name
+        )
         root = self.checkout.folder
         shutil.copytree(PROJECT / "charts", root / "charts")
         (root / "environments").mkdir()
