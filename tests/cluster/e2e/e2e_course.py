@@ -9,6 +9,9 @@ from e2e_installation import PODS
 # What is asked for, below what is sent: a machine that is busy with other things may hold the client up.
 LEAST_RATE = 50
 
+# Versions, in the order in which they appear after 1 and 2.
+GOOD, FAULTY = 3, 4
+
 
 class Course:
     """What happened from here on, to whoever looks later."""
@@ -62,6 +65,6 @@ class Course:
         with capsys.disabled():
             print(  # noqa: T201 - the figures are what the test is for
                 f"\n{title}: {len(self.commits())} commits, {sent} requests at {self.rate():.0f} a second in "
-                f"{time.time() - self.began:.0f} s, failed: {self.failed() or 'none'}; capacity looked at after each of "
-                f"{moments} writes to pods and routes"
+                f"{time.time() - self.began:.0f} s, failed: {self.failed() or 'none'}; capacity looked at after each "
+                f"of {moments} writes to pods and routes"
             )

@@ -13,16 +13,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
 from e2e_client import first_answer_of
 from e2e_commands import Checkout, got, kubectl
+from e2e_course import GOOD
 from e2e_installation import PODS
-from test_whole_loop import GOOD
 
 from promoter.domain.names import ServedModel
 from promoter.domain.version import ModelVersion
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 NEIGHBOUR = "neighbour"
 # Versions, in the order in which they appear.
@@ -58,19 +57,21 @@ def neighbours(serving):
 @contextmanager
 def without_prometheus():
     """Every Prometheus of the operator's has no pod, until the end."""
-    found = got("prometheuses.monitoring.coreos.com", "--all-namespaces")["items"]
+    kind = "prometheuses.monitoring.coreos.com"
+    found = got(kind, "--all-namespaces")["items"]
 
-    def scale(replicas):
-        for each, before in ((each, each["spec"].get("replicas", 1)) for each in found):
-            metadata = each["metadata"]
-            patch = json.dumps({"spec": {"replicas": before if replicas is None else replicas}})
-            kubectl("patch", "prometheuses.monitoring.coreos.com", metadata["name"], "--namespace", metadata["namespace"], "--type=merge", "--patch", patch)  # fmt: skip
+    def scale(each, replicas):
+        namespace = ("--namespace", each["metadata"]["namespace"])
+        patch = json.dumps({"spec": {"replicas": replicas}})
+        kubectl("patch", kind, each["metadata"]["name"], *namespace, "--type=merge", "--patch", patch)
 
-    scale(0)
+    for each in found:
+        scale(each, 0)
     try:
         yield
     finally:
-        scale(None)
+        for each in found:
+            scale(each, each["spec"].get("replicas", 1))
 
 
 def test_an_error_in_the_chart_holds_every_rollout_until_it_is_mended(course, versions):
@@ -80,13 +81,9 @@ def test_an_error_in_the_chart_holds_every_rollout_until_it_is_mended(course, ve
     serving.checkout.change(path, lambda text: broken + text, "A mistake in the chart")
     before = serving.release()["stable"]
     serving.publish(versions[1], AFTER)
-    serving.until(
-        lambda: serving.promoter_log.read_text(encoding="utf-8").splitlines()[-5:],
-        _says(f"{AFTER} waits to start"),
-        120,
-        "held",
-    )
-    serving.until(lambda: list(course.history.states(course.since)), lambda seen: any(state[1] == "Unknown" for state in seen), 120, "the Application cannot be compared")  # fmt: skip
+    serving.until(serving.said, lambda said: f"{AFTER} waits to start" in said, 120, "it is held")
+    states = lambda: [state[1] for state in course.history.states(course.since)]  # noqa: E731 - asked again and again
+    serving.until(states, lambda seen: "Unknown" in seen, 120, "Argo CD cannot render the chart")
     assert serving.release()["stable"] == before
     assert "canary" not in serving.release()
     serving.checkout.change(path, lambda text: text.removeprefix(broken), "The mistake is taken back")
@@ -128,12 +125,11 @@ def test_a_canary_whose_pods_cannot_load_it_gets_no_request_and_stable_goes_on(c
     serving.until(
         serving.release, lambda release: release.get("canary", {}).get("version") == UNREADABLE, 120, "it starts"
     )
-    gone = lambda release: (
-        "withdrawn" in release.get("canary", {})
-        or any(  # noqa: E731 - a question, asked once
-            entry["version"] == UNREADABLE for entry in release.get("rejected", [])
-        )
-    )
+
+    def gone(release):
+        rejected = [entry["version"] for entry in release.get("rejected", [])]
+        return "withdrawn" in release.get("canary", {}) or UNREADABLE in rejected
+
     release = serving.until(serving.release, gone, 240, "it is given up")
     assert release.get("canary", {}).get("weight", 0) == 0
     assert release["stable"]["version"] == AFTER
@@ -161,7 +157,8 @@ def test_a_person_goes_back_to_an_older_version_without_losing_a_request_and_is_
 
     def write(text, subject):
         serving.checkout.change(serving.served.release_path, lambda _: f"release:\n{text}", subject)
-        kubectl("annotate", "application", serving.served.application, "argocd.argoproj.io/refresh=normal", "--overwrite", "--namespace", serving.place.argocd_namespace)  # fmt: skip
+        argocd = ("--namespace", serving.place.argocd_namespace, "--overwrite")
+        kubectl("annotate", "application", serving.served.application, "argocd.argoproj.io/refresh=normal", *argocd)
 
     def ready():
         found = got("deployment", name, "--namespace", serving.name)
@@ -180,7 +177,3 @@ def test_a_person_goes_back_to_an_older_version_without_losing_a_request_and_is_
     course.told(capsys, "a person's way back")
     assert course.failed() == {}
     assert course.shortfalls() == []
-
-
-def _says(word):
-    return lambda lines: any(word in line for line in lines)

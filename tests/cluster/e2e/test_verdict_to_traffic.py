@@ -15,9 +15,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-
 from e2e_client import first_answer_of
 from e2e_commands import got, kubectl, promoter
 from e2e_installation import PODS
@@ -26,6 +23,8 @@ from rich.console import Console
 from benchmarks.figures import Figure, show
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.version import ModelVersion
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 COMMITS = int(os.environ.get("E2E_COMMITS", "50"))
 LONGEST_MEDIAN, LONGEST_P95 = 2.0, 5.0
@@ -129,7 +128,8 @@ def test_a_weight_that_a_person_changes_in_the_cluster_is_healed(by_hand, client
     for backend in rules[-1]["backendRefs"]:
         backend["weight"] = 50
     began = time.monotonic()
-    kubectl("patch", "httproute", serving.served.model, *namespace, "--type=merge", "--patch", json.dumps({"spec": {"rules": rules}}))  # fmt: skip
+    patch = json.dumps({"spec": {"rules": rules}})
+    kubectl("patch", "httproute", serving.served.model, *namespace, "--type=merge", "--patch", patch)
 
     def weights():
         healed = got("httproute", serving.served.model, *namespace)["spec"]["rules"][-1]["backendRefs"]

@@ -7,15 +7,12 @@ tests follow each other.
 from __future__ import annotations
 
 import pytest
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
 from e2e_commands import got
-from e2e_course import LEAST_RATE
+from e2e_course import FAULTY, GOOD, LEAST_RATE
 
 from promoter.domain.version import ModelVersion
 
-GOOD, FAULTY = 3, 4
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def test_the_first_version_is_stable_and_argo_cd_heals_and_ignores_nothing(serving, client):
