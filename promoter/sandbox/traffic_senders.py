@@ -15,6 +15,7 @@ import httpx
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName
+from promoter.saved_model.protos import predict_pb2
 from promoter.sandbox.traffic_requests import ImageRequest
 from promoter.sandbox.traffic_results import OK, Answerer
 
@@ -46,7 +47,7 @@ _CODES = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request ended. version: from the response header, None where none came. code: a gRPC status' name."""
+    """How a request ended. version: from the response header or the answer, None where neither tells. code: a gRPC status' name."""
 
     version: Answerer
     code: str
@@ -93,11 +94,12 @@ class GrpcSender:
     async def send(self, request: ImageRequest) -> Answer:
         call = next(self._calls)(request.predict, timeout=self._deadline)
         try:
-            await call
+            answer = await call
         except grpc.aio.AioRpcError as error:
             metadata = (*error.initial_metadata(), *error.trailing_metadata())
             return Answer(_answerer(metadata), error.code().name, error.details() or "")
-        return Answer(_answerer((*await call.initial_metadata(), *await call.trailing_metadata())), OK)
+        version = _answerer((*await call.initial_metadata(), *await call.trailing_metadata()))
+        return Answer(version or _named_in(answer), OK)
 
 
 class RestSender:
@@ -142,6 +144,12 @@ async def open_senders(
         await stack.enter_async_context(GrpcSender(target, authorities.grpc, deadline)),
         await stack.enter_async_context(RestSender(target, authorities.rest, model, deadline)),
     )
+
+
+def _named_in(answer: bytes) -> Answerer:
+    """The version that a PredictResponse names: where the proxy adds no header, nothing else tells."""
+    response = predict_pb2.PredictResponse.FromString(answer)
+    return ModelVersion(response.model_spec.version.value) if response.model_spec.HasField("version") else None
 
 
 def _answerer(headers: Iterable[tuple[str, str | bytes]]) -> Answerer:

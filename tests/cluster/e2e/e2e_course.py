@@ -29,13 +29,13 @@ class Course:
         return self.client.seconds(self.began)
 
     def failed(self, *, but=None):
-        """Requests that failed, by version and code; `but` fails by itself."""
+        """Requests that failed, by version and code; `but` is the code with which a faulty version answers."""
         return {
             (str(version), code): count
             for second in self.seconds()
             for version, codes in second.answered.items()
             for code, count in codes.items()
-            if code != "OK" and version != but
+            if code not in ("OK", but)
         }
 
     def rate(self):

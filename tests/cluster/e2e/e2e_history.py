@@ -134,5 +134,5 @@ def _service(pod):
 
 
 def _split(route):
-    backends = route["spec"]["rules"][-1]["backendRefs"]
+    backends = route["spec"]["rules"][0]["backendRefs"]
     return {backend["name"]: backend.get("weight", 1) for backend in backends}
