@@ -31,8 +31,8 @@ from promoter.control.explain import Explainer
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
-from promoter.domain.completeness import Completeness
 from promoter.doctor.patient import Patient
+from promoter.domain.completeness import Completeness
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress

@@ -15,9 +15,9 @@ import httpx
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName
-from promoter.saved_model.protos import predict_pb2
 from promoter.sandbox.traffic_requests import ImageRequest
 from promoter.sandbox.traffic_results import OK, Answerer
+from promoter.saved_model.protos import predict_pb2
 
 VERSION_HEADER = "x-model-version"
 
