@@ -50,11 +50,8 @@ COPY --from=build-workflows /opt/promoter /opt/promoter
 
 FROM run AS model-server
 COPY --from=build-model-server /opt/promoter /opt/promoter
-# The name and the arguments of TensorFlow Serving's program, which the chart calls.
-COPY --chmod=755 <<SCRIPT /usr/bin/tensorflow_model_server
-#!/bin/sh
-exec /opt/promoter/bin/python -m promoter.sandbox.model_server "\$@"
-SCRIPT
+# What the chart calls, with the arguments of the original.
+COPY --chmod=755 scripts/tensorflow_model_server /usr/bin/tensorflow_model_server
 ENTRYPOINT ["/usr/bin/tensorflow_model_server"]
 
 FROM run AS promoter

@@ -47,7 +47,10 @@ _CODES = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request ended. version: from the response header or the answer, None where neither tells. code: a gRPC status' name."""
+    """How a request ended.
+
+    version: from the response header or the answer, None where neither tells. code: a gRPC status' name.
+    """
 
     version: Answerer
     code: str
