@@ -51,7 +51,7 @@ COPY --from=build-workflows /opt/promoter /opt/promoter
 FROM run AS model-server
 COPY --from=build-model-server /opt/promoter /opt/promoter
 # What the chart calls, with the arguments of the original.
-COPY --chmod=755 scripts/tensorflow_model_server /usr/bin/tensorflow_model_server
+COPY scripts/tensorflow_model_server /usr/bin/tensorflow_model_server
 ENTRYPOINT ["/usr/bin/tensorflow_model_server"]
 
 FROM run AS promoter

@@ -199,6 +199,11 @@ class Installation:
         process.kill()
         process.wait()
 
+    def refresh(self):
+        """Argo CD looks at Git now: until it is asked to, it passes over errors for minutes."""
+        argocd = ("--namespace", self.place.argocd_namespace, "--overwrite")
+        kubectl("annotate", "application", self.served.application, "argocd.argoproj.io/refresh=normal", *argocd)
+
     def publish(self, directory, number):
         promoter("publish", directory, self.store, "--version", number)
 

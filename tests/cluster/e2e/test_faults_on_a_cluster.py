@@ -79,6 +79,7 @@ def test_an_error_in_the_chart_holds_every_rollout_until_it_is_mended(course, ve
     broken = '{{ fail "a mistake" }}\n'
     path = "charts/model-serving/templates/service.yaml"
     serving.checkout.change(path, lambda text: broken + text, "A mistake in the chart")
+    serving.refresh()
     before = serving.release()["stable"]
     serving.publish(versions[1], AFTER)
     serving.until(serving.said, lambda said: f"{AFTER} waits to start" in said, 120, "it is held")
@@ -87,6 +88,7 @@ def test_an_error_in_the_chart_holds_every_rollout_until_it_is_mended(course, ve
     assert serving.release()["stable"] == before
     assert "canary" not in serving.release()
     serving.checkout.change(path, lambda text: text.removeprefix(broken), "The mistake is taken back")
+    serving.refresh()
     serving.until(serving.release, lambda release: "canary" in release, 170, "it starts once the chart is mended")
     assert course.failed() == {}
     assert course.shortfalls() == []
@@ -157,8 +159,7 @@ def test_a_person_goes_back_to_an_older_version_without_losing_a_request_and_is_
 
     def write(text, subject):
         serving.checkout.change(serving.served.release_path, lambda _: f"release:\n{text}", subject)
-        argocd = ("--namespace", serving.place.argocd_namespace, "--overwrite")
-        kubectl("annotate", "application", serving.served.application, "argocd.argoproj.io/refresh=normal", *argocd)
+        serving.refresh()
 
     def ready():
         found = got("deployment", name, "--namespace", serving.name)
