@@ -41,8 +41,8 @@ RUN uv sync --locked --no-dev --no-editable --extra sandbox --inexact
 
 FROM python:${PYTHON} AS run
 # Bytecode goes where something can be written; it is made at the first start, and is not in the image.
-ENV PATH=/opt/promoter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONPYCACHEPREFIX=/tmp/pycache HOME=/home/promoter
-RUN useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin promoter
+ENV PATH=/opt/promoter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONPYCACHEPREFIX=/tmp/pycache
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /etc/promoter/home --shell /usr/sbin/nologin promoter
 USER 10001:10001
 
 FROM run AS workflows

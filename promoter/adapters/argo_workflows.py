@@ -34,13 +34,13 @@ from promoter.domain.duration import format_duration
 from promoter.domain.names import checked_name
 from promoter.domain.preflight import CheckName, Outcome, Preflight, PreflightRequest
 from promoter.errors import InvalidSettings, PreflightUnavailable
+from promoter.token_file import NoToken, read_token
 
 TEMPLATE = "verify-version"
 REPORT = "report"
 
 # A workflow with its template and the results of a handful of pods is some tens of kilobytes.
 _LARGEST_ANSWER = 8 * 2**20
-_LARGEST_TOKEN = 16 * 2**10
 _MOST_REMEMBERED = 1000
 
 # The first is made at once; each that comes to no result is followed by another one, after a longer pause.
@@ -228,7 +228,10 @@ class _Bearer(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token_file is not None:
-            request.headers["Authorization"] = f"Bearer {_token(self._token_file)}"
+            try:
+                request.headers["Authorization"] = f"Bearer {read_token(self._token_file)}"
+            except NoToken as error:
+                raise PreflightUnavailable(f"is not reached: {error}") from error
         return request
 
 
@@ -338,19 +341,6 @@ def _name(wanted: PreflightRequest, attempt: int) -> str:
     """The same for the same request, and another one where anything in it differs."""
     what = json.dumps([_parameters(wanted), str(wanted.stable_digest)], sort_keys=True)
     return f"verify-{hashlib.sha256(what.encode()).hexdigest()[:24]}-{attempt}"
-
-
-def _token(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_TOKEN + 1)
-    except OSError as error:
-        raise PreflightUnavailable(f"is not reached: its token cannot be read from {path}: {error.strerror}") from error
-    token = content.strip()
-    # Anything else would be refused further down, by an error that shows it.
-    if not token or len(content) > _LARGEST_TOKEN or not all(33 <= byte <= 126 for byte in token):
-        raise PreflightUnavailable(f"is not reached: {path} holds no token, which is one line of printable ASCII")
-    return token.decode("ascii")
 
 
 def _checked_url(url: str) -> str:

@@ -20,10 +20,10 @@ from promoter.domain.application import Application
 from promoter.domain.duration import format_duration
 from promoter.domain.names import ServedModel
 from promoter.errors import ClusterUnavailable, InvalidSettings
+from promoter.token_file import NoToken, read_token
 
 # One application with its tree is some ten kilobytes; the largest seen in the field some hundreds.
 _LARGEST_ANSWER = 16 * 2**20
-_LARGEST_TOKEN = 16 * 2**10
 # Where routes are looked for, one question each.
 _ROUTES = (
     {"kind": "VirtualService", "group": "networking.istio.io"},
@@ -140,15 +140,9 @@ class ArgoCluster:
 def token_in(file: Path) -> str:
     """The bearer token that a file holds, on one line. Raises ClusterUnavailable."""
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST_TOKEN + 1)
-    except OSError as error:
-        raise ClusterUnavailable(f"the token for Argo CD cannot be read from {file}: {error.strerror}") from error
-    token = content.strip()
-    # Anything else would be refused further down, by an error that shows it.
-    if not token or len(content) > _LARGEST_TOKEN or not all(33 <= byte <= 126 for byte in token):
-        raise ClusterUnavailable(f"{file} holds no token for Argo CD: one line of printable ASCII")
-    return token.decode("ascii")
+        return read_token(file)
+    except NoToken as error:
+        raise ClusterUnavailable(f"Argo CD is not asked: {error}") from error
 
 
 def _checked_url(url: str) -> str:

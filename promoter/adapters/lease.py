@@ -23,6 +23,7 @@ import httpx
 import structlog
 
 from promoter.errors import ClusterUnavailable
+from promoter.token_file import NoToken, read_token
 
 # client-go's defaults, which controllers everywhere run with.
 _DURATION = timedelta(seconds=15)
@@ -31,7 +32,6 @@ _EVERY = timedelta(seconds=2)
 
 _TIMEOUT = 5.0
 _LARGEST_ANSWER = 2**20
-_LARGEST_TOKEN = 16 * 2**10
 
 log = structlog.get_logger()
 
@@ -285,12 +285,7 @@ class _ApiServer:
         return self._client
 
     def _token(self) -> str:
-        file = self._settings.token_file
         try:
-            with file.open("rb") as opened:
-                token = opened.read(_LARGEST_TOKEN).strip()
-        except OSError as error:
-            raise ClusterUnavailable(f"the ServiceAccount's token cannot be read: {error}") from error
-        if not token or not all(33 <= byte <= 126 for byte in token):
-            raise ClusterUnavailable(f"{file} holds no token: one line of printable ASCII")
-        return token.decode("ascii")
+            return read_token(self._settings.token_file)
+        except NoToken as error:
+            raise ClusterUnavailable(f"the API server is not asked: {error}") from error

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.filesize import decimal
 
-from promoter.adapters.stores.download import DownloadLimits
-from promoter.cli.options import Duration, content_of, needs_model_signing, needs_tensorflow, policy_at
-from promoter.cli.wiring import download, tells_no_verdict
+from promoter.cli.options import Duration, content_of, policy_at
+from promoter.cli.verifying import Wanted, verified
+from promoter.cli.wiring import tells_no_verdict
 from promoter.documents.preflight_report import preflight_html, preflight_json, preflight_markdown, preflight_text
 from promoter.documents.values_file import max_batch_size
 from promoter.domain.completeness import ByManifest, Completeness
-from promoter.domain.preflight import CheckName, PreflightPolicy
+from promoter.domain.preflight import PreflightPolicy
 from promoter.errors import InvalidInput
 from promoter.settings import model_public_key
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PAGE = click.Path(dir_okay=False, path_type=Path)
-
-# What shows on standard error what is being done.
-Show = Callable[[str], None]
 
 
 @click.command()
@@ -106,25 +100,18 @@ def verify(
     Exit status 0: every check passed, or only warned. 1: one failed, and the version should not start a rollout. 2:
     there is no verdict, because an option is wrong, a file or a store cannot be read, or something is not installed.
     """
-    needs_tensorflow()
-    # They need packages that are not there for everybody.
-    from promoter.preflight.verify import Budget, Given  # noqa: PLC0415 - as above
-    from promoter.preflight.verify import verify as verified  # noqa: PLC0415 - as above
-
     policy, complete = _policy(policy_file, values_files)
-    public_key = public_key or model_public_key(os.environ)
-    signed = None
-    if public_key is not None:
-        needs_model_signing()
-        from promoter.preflight.signed import PublicKey  # noqa: PLC0415 - as above
-
-        signed = PublicKey(public_key).check
-    budget = Budget(time_limit.total_seconds(), memory_limit << 20)
-    console = Console(stderr=True)
-    with console.status(f"verifying {candidate}") as status:
-        limits = DownloadLimits(download_limit << 30, time.monotonic() + budget.seconds)
-        given = Given(_fetching(limits, complete, status.update), golden, signed, complete)
-        found = verified(candidate, stable, policy, given=given, budget=budget, told=_teller(status.update))
+    wanted = Wanted(
+        time_limit.total_seconds(),
+        memory_limit << 20,
+        download_limit << 30,
+        policy,
+        complete,
+        public_key or model_public_key(os.environ),
+        golden,
+    )
+    with Console(stderr=True).status(f"verifying {candidate}") as status:
+        found = verified(candidate, stable, wanted, status.update)
     for path, page in ((markdown, preflight_markdown), (html, preflight_html)):
         if path is not None:
             _write(path, page(found))
@@ -146,24 +133,6 @@ def _policy(policy_file: Path | None, values_files: tuple[Path, ...]) -> tuple[P
         values = [(content_of(path, "Name a values.yaml"), str(path)) for path in values_files]
         policy = replace(policy, max_batch_size=max_batch_size(values))
     return policy, complete
-
-
-def _fetching(limits: DownloadLimits, complete: Completeness, show: Show) -> Callable[[str, Path], None]:
-    def fetch(address: str, folder: Path) -> None:
-        show(f"looking for {address}")
-        download(
-            address,
-            folder,
-            limits,
-            complete=complete,
-            progress=lambda done, total: show(f"downloading {address}: {decimal(done)} of {decimal(total)}"),
-        )
-
-    return fetch
-
-
-def _teller(show: Show) -> Callable[[CheckName], None]:
-    return lambda name: show(f"checking {name}")
 
 
 def _write(path: Path, page: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from http import HTTPStatus
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from promoter.doctor.patient import Patient
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.version import Wanted
 from promoter.errors import InvalidInput, StoreUnavailable, Unavailable
+from promoter.token_file import NoToken, read_token
 
 # Counters are read for whole seconds of our clock; three scrapes without a sample are an outage.
 _UNEVEN, _WRONG = timedelta(seconds=2), timedelta(seconds=5)
+# As workflows/verify.yaml calls it.
+TEMPLATE = "verify-version"
 _NEEDED_BY_PREFLIGHT = ("tensorflow", "tensorflow_serving", "numpy")
 
 
@@ -97,6 +101,37 @@ def preflights(patient: Patient) -> Iterator[Finding]:
             )
         else:
             yield ok("preflights run beside the promoter, and TensorFlow is there")
+    else:
+        yield from _workflows(patient)
+
+
+def _workflows(patient: Patient) -> Iterator[Finding]:
+    """Argo Server answers, and has the template of preflights."""
+    server = patient.settings.workflows
+    if server is None:
+        raise AssertionError("settings that ask for workflows name their server")
+    try:
+        token = None if server.token_file is None else read_token(server.token_file)
+        path = f"/api/v1/workflow-templates/{server.namespace}/{TEMPLATE}"
+        answer = get(server.url, path, token=token, timeout=patient.timeout)
+    except (NoToken, Unavailable) as error:
+        yield failure(
+            f"preflights run as workflows, and Argo Server is not reached: {error}",
+            "See PROMOTER_WORKFLOWS_URL and PROMOTER_WORKFLOWS_TOKEN_FILE; until then no version starts",
+        )
+        return
+    if answer.status == HTTPStatus.OK:
+        yield ok(f"preflights run as workflows of the template {TEMPLATE} in the namespace {server.namespace}")
+    elif answer.status == HTTPStatus.NOT_FOUND:
+        yield failure(
+            f"the namespace {server.namespace} has no WorkflowTemplate {TEMPLATE}: no version ever starts",
+            f"kubectl apply --namespace {server.namespace} --filename workflows/verify.yaml",
+        )
+    else:
+        yield failure(
+            f"Argo Server refuses to show the WorkflowTemplate {TEMPLATE} (status {answer.status})",
+            "Give the account of the token the Role promoter-preflights of workflows/access.yaml",
+        )
 
 
 CHECKS = (

@@ -96,10 +96,8 @@ def test_files_that_the_environment_names_are_mounted(name):
         assert "emptyDir" in source or mount["readOnly"]
         files |= {f"{mount['mountPath']}/{item['path']}" for item in items}
     assert not volumes
-    named = {
-        value for value in environment(objects).values() if value and value.startswith(("/etc/", "/home/promoter/"))
-    }
-    assert named == files - {"/home/promoter/.ssh/known_hosts"}
+    named = {value for name, value in environment(objects).items() if value and value[:5] == "/etc/" and name != "HOME"}
+    assert named == files - {"/etc/promoter/home/.ssh/known_hosts"}
 
 
 def test_whoever_looks_by_hand_in_the_pod_does_not_share_the_clone_of_the_service():

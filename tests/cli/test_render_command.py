@@ -88,8 +88,11 @@ def test_a_model_that_is_taken_away_and_one_that_comes_are_shown(checkout):
     shutil.rmtree(checkout / "environments/staging/resnet50")
     shutil.copytree(checkout / "environments/production/resnet50", checkout / "environments/production/vision/resnet50")
     result = run("diff", "main", "--root", checkout)
-    assert "=== production/vision/resnet50\n--- PodMonitor resnet50: added" in result.stdout
-    assert "=== staging/resnet50\n--- PodMonitor resnet50: removed" in result.stdout
+    _, come, gone = result.stdout.split("=== ")
+    assert come.startswith("production/vision/resnet50\n")
+    assert "--- PodMonitor resnet50: added" in come
+    assert gone.startswith("staging/resnet50\n")
+    assert "--- PodMonitor resnet50: removed" in gone
 
 
 def test_a_model_that_can_no_longer_be_rendered_fails_and_the_others_are_shown(checkout):

@@ -8,12 +8,14 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from adapters.scripted_server import body, scripted_server
 from click.testing import CliRunner
 
 from promoter.cli import main
 from promoter.doctor import git_checks, other_checks
 from promoter.doctor.finding import Status, examine
 from promoter.domain.preflight import PreflightPlace
+from promoter.settings import WorkflowServer
 
 
 def look(patient):
@@ -61,6 +63,30 @@ def test_preflights_beside_the_promoter_need_tensorflow_there(patient, monkeypat
     monkeypatch.setattr(other_checks, "find_spec", lambda name: None if name == "tensorflow" else object())
     result = look(patient(preflight=PreflightPlace.PROCESS))["preflight"]
     assert "tensorflow is not installed" in result.findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "words"),
+    [
+        (200, Status.OK, "run as workflows of the template verify-version in the namespace argo"),
+        (404, Status.FAILURE, "has no WorkflowTemplate verify-version: no version ever starts"),
+        (403, Status.FAILURE, "refuses to show the WorkflowTemplate verify-version (status 403)"),
+    ],
+)
+def test_preflights_as_workflows_need_their_template(patient, tmp_path, status, expected, words):
+    (tmp_path / "workflows-token").write_text("TOKEN\n")
+    with scripted_server() as server:
+        server.answers["/api/v1/workflow-templates/argo/verify-version"] = body(b"{}", status)
+        workflows = WorkflowServer(server.url, tmp_path / "workflows-token", "argo")
+        result = look(patient(preflight=PreflightPlace.WORKFLOW, workflows=workflows))["preflight"]
+    assert result.status is expected
+    assert words in result.findings[0].what
+
+
+def test_an_argo_server_that_is_not_there_is_told(patient):
+    workflows = WorkflowServer("http://127.0.0.1:9", None, "argo")
+    result = look(patient(preflight=PreflightPlace.WORKFLOW, workflows=workflows))["preflight"]
+    assert "Argo Server is not reached" in result.findings[0].what
 
 
 @pytest.fixture

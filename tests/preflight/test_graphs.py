@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import socket
 import subprocess
 import sys
@@ -180,11 +179,9 @@ def test_a_graph_of_a_million_nodes_is_unreadable_and_soon(tmp_path):
     )
     body = meta.SerializeToString() + b"\x12" + varint(len(graph)) + graph
     (tmp_path / "saved_model.pb").write_bytes(b"\x12" + varint(len(body)) + body)
-    began = time.monotonic()
+    # With less than it needs, the child would be ended instead of telling.
     with pytest.raises(Unreadable, match="its graph has 1000000 nodes, more than 250000"):
-        scanned(tmp_path, limits())
-    assert time.monotonic() - began < 10
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2**20
+        scanned(tmp_path, limits(memory=2**30, seconds=20))
 
 
 def varint(number):

@@ -52,7 +52,7 @@ A JSON list. Takes the root context.
 {{- end }}
 {{- with .Values.git.ssh }}
 {{- if .secretName }}
-{{- $files = append $files (dict "name" "ssh" "mount" "/home/promoter/.ssh" "secret" .secretName
+{{- $files = append $files (dict "name" "ssh" "mount" "/etc/promoter/home/.ssh" "secret" .secretName
       "items" (list (dict "key" .key "path" "key") (dict "key" .knownHostsKey "path" "known_hosts"))) }}
 {{- end }}
 {{- end }}
