@@ -1,10 +1,11 @@
 # syntax=docker/dockerfile:1
-# Two images of one project:
+# Images of one project:
 #
 #   docker build --target promoter .     what charts/promoter runs: no TensorFlow, less than 200 MB
 #   docker build --target workflows .    what workflows/ runs: TensorFlow too, some 2 GB
+#   docker build --target model-server . the sandbox's model server, for clusters that try things out
 #
-# Both run as user 10001 and write nothing but to volumes and /tmp.
+# All run as user 10001 and write nothing but to volumes and /tmp.
 ARG PYTHON=3.13-slim-trixie
 
 FROM python:${PYTHON} AS build
@@ -31,6 +32,13 @@ COPY promoter promoter
 COPY workflows workflows
 RUN uv sync --locked --no-dev --no-editable --extra signing --extra verify --extra workflows --inexact
 
+FROM build AS build-model-server
+RUN uv sync --locked --no-dev --no-install-project --extra sandbox
+COPY README.md LICENSE ./
+COPY promoter promoter
+COPY workflows workflows
+RUN uv sync --locked --no-dev --no-editable --extra sandbox --inexact
+
 FROM python:${PYTHON} AS run
 # Bytecode goes where something can be written; it is made at the first start, and is not in the image.
 ENV PATH=/opt/promoter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONPYCACHEPREFIX=/tmp/pycache
@@ -39,6 +47,12 @@ USER 10001:10001
 
 FROM run AS workflows
 COPY --from=build-workflows /opt/promoter /opt/promoter
+
+FROM run AS model-server
+COPY --from=build-model-server /opt/promoter /opt/promoter
+# What the chart calls, with the arguments of the original.
+COPY scripts/tensorflow_model_server /usr/bin/tensorflow_model_server
+ENTRYPOINT ["/usr/bin/tensorflow_model_server"]
 
 FROM run AS promoter
 COPY --from=build-promoter /opt/promoter /opt/promoter

@@ -2,7 +2,7 @@
 # into .venv and .tools, once, and nothing outside this folder is changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all check test train bench setup tools clean
+.PHONY: help demo demo-all check test e2e train bench setup tools clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export UV_PROJECT_ENVIRONMENT := .venv
 
 help: ## What make can do here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 # STORE=gs keeps the demo's versions in a Cloud Storage emulator, and not in a folder.
 STORE ?= file
@@ -27,7 +27,11 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 	@scripts/check.sh
 
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
-	@$(BIN)/pytest -m "not cluster" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=1
+	@$(BIN)/pytest -m "not cluster and not e2e" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=1
+
+e2e: .venv/.dev ## The whole loop on a cluster that the environment names (10 minutes)
+	@$(BIN)/python tests/cluster/e2e/e2e_place.py
+	@$(BIN)/pytest -m e2e --durations=0 --durations-min=1 tests/cluster/e2e
 
 train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
 	@scripts/train-in-sandbox.sh build/train

@@ -34,7 +34,7 @@ check "workflows, by schema" check-jsonschema --builtin-schema vendor.github-wor
 check "dependabot, by schema" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml
 check "workflows (zizmor)" zizmor --offline --no-progress .github
 check "Dockerfile (hadolint)" hadolint Dockerfile
-check "shell (shellcheck)" shellcheck .ci/run scripts/*.sh
+check "shell (shellcheck)" shellcheck .ci/run .ci/model-server-root scripts/*.sh scripts/tensorflow_model_server
 # Tests misspell keys on purpose, write café with an escape, and send the header TE.
 check "spelling (codespell)" codespell --ignore-words-list=wieght,nmae,caf,te
 check "lock file (uv)" uv lock --check --offline

@@ -114,6 +114,17 @@ def _stable_unseen(seen: Observation, now: datetime) -> str | None:
     """A rollout does not start blind."""
     if seen.measurements is None:
         return "; ".join(seen.problems) or "Prometheus does not answer"
+    if seen.application is not None and not _stable_pods(seen, seen.application):
+        return (
+            "Argo CD shows no ready pod of the stable version. If there are some, it hides them: "
+            "the AppProject has to permit Pod and ReplicaSet"
+        )
     if seen.newest_sample is None or now - seen.newest_sample > seen.traits.stale_after:
         return "Prometheus has no fresh samples of the stable pods"
     return None
+
+
+def _stable_pods(seen: Observation, application: Application) -> bool:
+    stable = seen.release.stable
+    deployment = application.deployment(stable.version) if stable else None
+    return deployment is not None and any(pod.ready for pod in deployment.pods)

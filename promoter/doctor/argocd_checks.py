@@ -124,6 +124,7 @@ def applications(patient: Patient) -> Iterator[Finding]:
             continue
         found += 1
         yield from _judged(patient, served, answer.content)
+        yield from _shown(served, _asked(patient, f"/api/v1/applications/{served.application}/resource-tree"))
     if found:
         yield ok(f"{found} of {len(patient.inventory.models)} models have an Application that can be read")
 
@@ -153,6 +154,18 @@ def _judged(patient: Patient, served: ServedModel, application: Mapping[str, Any
         yield failure(
             f"{name}: a sync has been running for {int(running.total_seconds() // 60)} minutes: no commit gets past it",
             "Terminate it (argocd app terminate-op), and set controller.sync.timeout.seconds in argocd-cmd-params-cm",
+        )
+
+
+def _shown(served: ServedModel, tree: Answer) -> Iterator[Finding]:
+    """Argo CD leaves out of the tree what the project does not permit: ReplicaSets and pods, too."""
+    if tree.status != HTTPStatus.OK or not isinstance(tree.content, dict):
+        return
+    kinds = {node.get("kind") for node in tree.content.get("nodes") or []}
+    if "Deployment" in kinds and "ReplicaSet" not in kinds:
+        yield failure(
+            f"{served.application}: Argo CD shows no pods, so the promoter sees none and starts no version",
+            f"Permit Pod and ReplicaSet in AppProject models-{served.environment}: `promoter bootstrap` writes it so",
         )
 
 

@@ -24,7 +24,7 @@ from promoter.domain.names import checked_name
 from promoter.errors import InvalidName
 from promoter.sandbox.traffic_requests import ImageRequest, build_requests
 from promoter.sandbox.traffic_results import NOT_SENT, OK, ResultsFile, Tally
-from promoter.sandbox.traffic_senders import Answer, Sender, open_senders
+from promoter.sandbox.traffic_senders import Answer, Authorities, Sender, open_senders
 
 # After a pause longer than this (a laptop that slept), what was due in it is left out, not sent at once.
 _LONGEST_LAG = 1.0
@@ -110,6 +110,7 @@ async def write_seconds(tally: Tally, results: ResultsFile) -> None:
 @click.command(help="Send images to a model at a steady rate and count every failure.")
 @click.option("--target", required=True, help="HOST:PORT of the proxy.")
 @click.option("--authority", required=True, help="Host name to ask for, e.g. resnet50.production.")
+@click.option("--grpc-authority", help="Host name to ask for over gRPC. [default: that of --authority]")
 @click.option("--model", required=True, help="Name of the model.")
 @click.option("--rate", default=80.0, show_default=True, type=click.FloatRange(0.1, 2000), help="Requests a second.")
 @click.option("--rest-share", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Part over REST.")
@@ -121,6 +122,7 @@ def main(
     *,
     target: str,
     authority: str,
+    grpc_authority: str | None,
     model: str,
     rate: float,
     rest_share: float,
@@ -131,6 +133,8 @@ def main(
 ) -> None:
     """Run until stopped; a line of results a second, totals at the end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    # One line for each request over REST, otherwise.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         requests = build_requests(checked_name(model, "model"))
     except InvalidName as error:
@@ -138,7 +142,9 @@ def main(
 
     async def send() -> None:
         async with AsyncExitStack() as stack:
-            grpc_sender, rest_sender = await open_senders(stack, target, authority, model, deadline)
+            grpc_sender, rest_sender = await open_senders(
+                stack, target, Authorities(grpc_authority or authority, authority), model, deadline
+            )
             source = TrafficSource(
                 requests, grpc_sender, rest_sender, rate=rate, rest_share=rest_share, max_in_flight=max_in_flight
             )

@@ -17,6 +17,7 @@ from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidName
 from promoter.sandbox.traffic_requests import ImageRequest
 from promoter.sandbox.traffic_results import OK, Answerer
+from promoter.saved_model.protos import predict_pb2
 
 VERSION_HEADER = "x-model-version"
 
@@ -46,11 +47,22 @@ _CODES = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request ended. version: from the response header, None where none came. code: a gRPC status' name."""
+    """How a request ended.
+
+    version: from the response header or the answer, None where neither tells. code: a gRPC status' name.
+    """
 
     version: Answerer
     code: str
     details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The host names to ask for. The Gateway API lets no host be of both protocols."""
+
+    grpc: str
+    rest: str
 
 
 class Sender(Protocol):
@@ -85,11 +97,12 @@ class GrpcSender:
     async def send(self, request: ImageRequest) -> Answer:
         call = next(self._calls)(request.predict, timeout=self._deadline)
         try:
-            await call
+            answer = await call
         except grpc.aio.AioRpcError as error:
             metadata = (*error.initial_metadata(), *error.trailing_metadata())
             return Answer(_answerer(metadata), error.code().name, error.details() or "")
-        return Answer(_answerer((*await call.initial_metadata(), *await call.trailing_metadata())), OK)
+        version = _answerer((*await call.initial_metadata(), *await call.trailing_metadata()))
+        return Answer(version or _named_in(answer), OK)
 
 
 class RestSender:
@@ -127,13 +140,19 @@ class RestSender:
 
 
 async def open_senders(
-    stack: AsyncExitStack, target: str, authority: str, model: str, deadline: float
+    stack: AsyncExitStack, target: str, authorities: Authorities, model: str, deadline: float
 ) -> tuple[GrpcSender, RestSender]:
     """Both senders, closed with `stack`. deadline: seconds from sending to the end of the answer."""
     return (
-        await stack.enter_async_context(GrpcSender(target, authority, deadline)),
-        await stack.enter_async_context(RestSender(target, authority, model, deadline)),
+        await stack.enter_async_context(GrpcSender(target, authorities.grpc, deadline)),
+        await stack.enter_async_context(RestSender(target, authorities.rest, model, deadline)),
     )
+
+
+def _named_in(answer: bytes) -> Answerer:
+    """The version that a PredictResponse names: where the proxy adds no header, nothing else tells."""
+    response = predict_pb2.PredictResponse.FromString(answer)
+    return ModelVersion(response.model_spec.version.value) if response.model_spec.HasField("version") else None
 
 
 def _answerer(headers: Iterable[tuple[str, str | bytes]]) -> Answerer:

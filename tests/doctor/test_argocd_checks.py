@@ -148,6 +148,15 @@ def test_an_application_that_would_not_follow_git_is_named(patient, argocd, said
     assert "staging-ranker" in result.findings[0].what
 
 
+@pytest.mark.parametrize(("shown", "expected"), [(("ReplicaSet", "Pod"), Status.OK), ((), Status.FAILURE)])
+def test_pods_that_the_project_hides_are_told(patient, argocd, shown, expected):
+    tree = {"nodes": [{"kind": kind} for kind in ("Deployment", *shown)]}
+    argocd.answers["/api/v1/applications/staging-ranker/resource-tree"] = as_json(tree)
+    result = look(patient())["applications"]
+    assert result.status is expected
+    assert ("Permit Pod and ReplicaSet" in result.findings[0].remedy) == (expected is Status.FAILURE)
+
+
 def test_an_answer_that_nobody_thought_of_ends_no_other_check(patient, argocd):
     argocd.answers["/api/v1/applications/staging-ranker"] = as_json({"spec": [], "status": {"conditions": 7}})
     results = look(patient())

@@ -180,14 +180,15 @@ def test_a_person_may_switch_automated_sync_off():
 
 
 @pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
-def test_a_project_allows_exactly_the_kinds_of_the_chart(project):
+def test_a_project_allows_exactly_the_kinds_of_the_chart_and_the_pods_that_come_of_them(project):
     allowed = {(entry["group"], entry["kind"]) for entry in project["spec"]["namespaceResourceWhitelist"]}
     rendered = {
         (manifest["apiVersion"].rpartition("/")[0], manifest["kind"])
         for name in SITUATIONS
         for manifest in render(situation(name))
     }
-    assert allowed == rendered
+    # Argo CD shows in an Application's tree only what its project permits.
+    assert allowed == rendered | {("apps", "ReplicaSet"), ("", "Pod")}
     assert project["spec"]["clusterResourceWhitelist"] == []
 
 

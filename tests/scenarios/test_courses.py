@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from builders import version
 from fakes import POLICY, Behaviour, World
 
@@ -262,3 +264,17 @@ def test_fewer_requests_a_second_make_room_for_more_but_raise_nothing_by_themsel
     world.rate = 12
     world.run(12)
     assert world.weight == weight
+
+
+def test_a_stable_version_whose_pods_argo_cd_hides_is_told_with_what_its_project_lacks():
+    world = World(versions=[42, 43])
+    told = world.cluster.application
+
+    def hidden(served, **options):
+        application = told(served, **options)
+        return replace(application, deployments=tuple(replace(each, pods=()) for each in application.deployments))
+
+    world.cluster.application = hidden
+    world.run(60)
+    assert world.release.canary is None
+    assert "the AppProject has to permit Pod and ReplicaSet" in world.action().reason

@@ -78,6 +78,10 @@ The gateways as the Gateway API names them. Takes the root context.
 
 {{/*
 Where the Gateway API's requests of one rule go. Takes {live: list, port}.
+
+Nothing that differs from one backend to the next, such as a header with the version: Envoy Gateway makes of that a cluster
+for each backend, takes the cluster away when its weight becomes 0, and answers 503 until its route follows
+(envoyproxy/gateway issue 6287). Otherwise a rule has one cluster, of which only endpoints and weights change.
 */}}
 {{- define "model-serving.backends" -}}
 {{- range .live }}
@@ -86,14 +90,6 @@ Where the Gateway API's requests of one rule go. Takes {live: list, port}.
   name: {{ .name }}
   port: {{ $.port }}
   weight: {{ int .weight }}
-  {{- if .pinned }}
-  filters:
-    - type: ResponseHeaderModifier
-      responseHeaderModifier:
-        set:
-          - name: x-model-version
-            value: {{ .version | quote }}
-  {{- end }}
 {{- end }}
 {{- end }}
 

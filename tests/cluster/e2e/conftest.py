@@ -1,0 +1,88 @@
+"""One installation for all end-to-end tests, which follow each other in it as versions do in a store."""
+
+import e2e_place
+import pytest
+
+
+@pytest.fixture(scope="session")
+def place():
+    if missing := e2e_place.missing():
+        pytest.skip(f"not in the environment: {', '.join(line.split(':')[0] for line in missing)}")
+    return e2e_place.Place.from_environment()
+
+
+@pytest.fixture(scope="session")
+def versions(place, tmp_path_factory):
+    """Folders of SavedModels, by their numbers: 1, 2 and 7 are good, 3 fails on dark images."""
+    from sys import executable  # noqa: PLC0415
+
+    from e2e_commands import run  # noqa: PLC0415 - with the place
+
+    folder = tmp_path_factory.mktemp("zoo")
+    numbers = (1, 2, 3, 7)
+    options = [word for number in numbers for word in ("--version", number)]
+    run(executable, "-m", "promoter.sandbox.model_zoo", "--output", folder, *options, timeout=170)
+    return {number: folder / str(number) for number in numbers}
+
+
+@pytest.fixture(scope="session")
+def installation(place, tmp_path_factory):
+    from e2e_installation import Installation  # noqa: PLC0415 - with the place
+
+    made = Installation(place, tmp_path_factory.mktemp("installation"))
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="session")
+def history(installation):
+    from e2e_history import History  # noqa: PLC0415 - with the place
+
+    watched = History(installation.name, installation.place.argocd_namespace, installation.served.application)
+    watched.start()
+    yield watched
+    watched.stop()
+
+
+@pytest.fixture(scope="session")
+def serving(installation, history, versions):
+    """The model, its first version stable and answering, and the promoter watching."""
+    installation.start_promoter()
+    installation.publish(versions[1], 1)
+    installation.until(installation.release, lambda release: "stable" in release, 120, "version 1 becomes stable")
+    installation.until(lambda: list(history.states())[-1:], _is_well, 170, "the Application is Synced and Healthy")
+    return installation
+
+
+def _is_well(states):
+    return bool(states) and states[-1][1:] == ("Synced", "Healthy")
+
+
+@pytest.fixture(scope="session")
+def client(serving):
+    from e2e_client import Client, first_answer_of  # noqa: PLC0415 - with the place
+
+    from promoter.domain.version import ModelVersion  # noqa: PLC0415
+
+    first_answer_of(serving, ModelVersion(1), seconds=100)
+    sends = Client(serving)
+    yield sends
+    sends.stop()
+
+
+@pytest.fixture
+def course(serving, history, client):
+    """What happens from here on."""
+    from e2e_course import Course  # noqa: PLC0415 - with the place
+
+    return Course(serving, history, client)
+
+
+def pytest_collection_modifyitems(items):
+    """In the order in which versions follow each other: what one file leaves the next one begins with."""
+    order = ("test_verdict_to_traffic.py", "test_whole_loop.py", "test_faults_on_a_cluster.py")
+    ours = [item for item in items if item.path.name in order]
+    items[:] = [item for item in items if item not in ours] + sorted(ours, key=lambda item: order.index(item.path.name))
