@@ -29,9 +29,11 @@ check: .venv/.dev ## Style, types, floors, schemas, workflows, spelling (a minut
 test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
 	@$(BIN)/pytest -m "not cluster and not e2e" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=1
 
-e2e: .venv/.dev ## The whole loop on a cluster that the environment names (10 minutes)
+E2E_TESTS ?= tests/cluster/e2e
+
+e2e: .venv/.dev ## The whole loop on a cluster that the environment names (15 minutes)
 	@$(BIN)/python tests/cluster/e2e/e2e_place.py
-	@$(BIN)/pytest -m e2e --durations=0 --durations-min=1 tests/cluster/e2e
+	@$(BIN)/pytest -m e2e --durations=0 --durations-min=1 $(E2E_TESTS)
 
 train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
 	@scripts/train-in-sandbox.sh build/train

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import pytest
 from e2e_client import first_answer_of
 from e2e_commands import Checkout, got, kubectl
-from e2e_course import GOOD
+from e2e_course import FAULTY, GOOD
 from e2e_installation import PODS
 
 from promoter.domain.names import ServedModel
@@ -152,7 +152,7 @@ def test_a_person_goes_back_to_an_older_version_without_losing_a_request_and_is_
     stable = f"  stable:\n    version: {before['version']}\n    digest: {before['digest']}\n    replicas: {PODS}\n"
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     rejected = "".join(
-        f'    - version: {number}\n      reason: "a person went back"\n' for number in (AFTER, UNREADABLE)
+        f'    - version: {number}\n      reason: "a person went back"\n' for number in (FAULTY, AFTER, UNREADABLE)
     )
     canary = f"  canary:\n    {older}    weight: WEIGHT\n    replicas: {PODS}\n    since: {since}\n"
     name = f"{serving.served.model}-v{GOOD}"
