@@ -20,7 +20,8 @@ from benchmarks.preflight import resnet50
 from benchmarks.stores import looks
 from promoter.adapters.git import GitRepository, GitSettings
 from promoter.adapters.stores import AllowedStores, FileStore
-from promoter.control.observe import Observer, Ports
+from promoter.control.observe import CHART, Observer, Ports
+from promoter.control.preflights import UnaskedPreflights
 from promoter.control.reconcile import Reconciler
 from promoter.decisions.calibration import chosen
 from promoter.decisions.evidence import weigh
@@ -38,6 +39,7 @@ from promoter.errors import ClusterUnavailable, MetricsUnavailable
 
 RELEASE = f"release:\n  stable:\n    version: 42\n    digest: sha256:{42:064x}\n"
 POLICY = "candidates: {{store: file://{store}}}\nevidence: {{false_revert: 0.01, false_promote: 0.05, margin: 0.005}}\n"
+VALUES = "model: {name: ranker, storageUri: gs://models/ranker}\nbatching: {enabled: true}\n"
 MODELS = 1000
 
 
@@ -80,7 +82,9 @@ def passes() -> list[Figure]:
         root = Path(folder)
         url = _remote(root)
         git = GitRepository(GitSettings(url, "main", root / "clone.git", "promoter", "promoter@localhost"))
-        ports = Ports(git, AllowedStores([f"file://{root}"], {"file": FileStore()}), _Silent(), _Silent(), None)
+        ports = Ports(
+            git, AllowedStores([f"file://{root}"], {"file": FileStore()}), _Silent(), _Silent(), UnaskedPreflights()
+        )
         reconciler = Reconciler(ports, Observer(ports, ClusterTraits(), timedelta(hours=1)))
         noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
         began = time.process_time()
@@ -131,10 +135,14 @@ def _remote(root: Path) -> str:
     index = pygit2.Index()
     policy = repository.create_blob(POLICY.format(store=root / "store").encode())
     release = repository.create_blob(RELEASE.encode())
+    values = repository.create_blob(VALUES.encode())
+    chart = repository.create_blob(Path(CHART, "values.yaml").read_bytes())
+    index.add(pygit2.IndexEntry(f"{CHART}/values.yaml", chart, pygit2.enums.FileMode.BLOB))
     for number in range(MODELS):
         path = f"environments/production/team-{number // 100}/model-{number}"
         index.add(pygit2.IndexEntry(f"{path}/policy.yaml", policy, pygit2.enums.FileMode.BLOB))
         index.add(pygit2.IndexEntry(f"{path}/release.yaml", release, pygit2.enums.FileMode.BLOB))
+        index.add(pygit2.IndexEntry(f"{path}/values.yaml", values, pygit2.enums.FileMode.BLOB))
     person = pygit2.Signature("Ada", "ada@example.com", 1_790_000_000, 0)
     tree = index.write_tree(repository)
     repository.create_commit("refs/heads/main", person, person, "Serve many models\n", tree, [])

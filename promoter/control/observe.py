@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from promoter.domain.freeze import Freeze, Unreadable
 from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
-from promoter.domain.preflight import Grounds, Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
+from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
@@ -58,6 +59,8 @@ class Observer:
         self._ports = ports
         self._traits = traits
         self._looks = Looks(ports.store, listing_interval, tells_halves=tells_halves)
+        # Git serves one thread at a time, and passes ask for several models at once.
+        self._git = threading.Lock()
         self._freezes: tuple[Revision, tuple[Freeze, ...] | Unreadable] | None = None
         self._read: dict[ServedModel, Observation] = {}
         self._newest: dict[ServedModel, datetime] = {}
@@ -77,7 +80,6 @@ class Observer:
         withheld = self._withheld(served, release, changed)
         environment = policy.candidates.upstream
         listing = self._upstream(served, head, environment) if environment else None
-        grounds = self._grounds(served, head, policy)
         since = self._weight_since(served, release, changed)
         return Observation(
             served,
@@ -90,7 +92,6 @@ class Observer:
             withheld=withheld,
             freezes=self._frozen(head),
             listing=listing,
-            grounds=grounds,
         )
 
     def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
@@ -102,7 +103,7 @@ class Observer:
         """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
 
         A model without a canary and without a candidate costs a look at its store and nothing else. May run
-        beside itself for other models: Git, which serves one thread at a time, is not asked.
+        beside itself for other models.
         """
         seen = self._with_pinned(seen, now)
         if seen.release.canary is None:
@@ -122,11 +123,12 @@ class Observer:
         if synced is None:
             return seen
         repository = self._ports.repository
-        unchanged = all(
-            repository.object_id(synced, path) == repository.object_id(seen.head, path)
-            for path in (seen.served.folder, CHART)
-        )
-        contains = repository.contains(synced, seen.changed.revision)
+        with self._git:
+            unchanged = all(
+                repository.object_id(synced, path) == repository.object_id(seen.head, path)
+                for path in (seen.served.folder, CHART)
+            )
+            contains = repository.contains(synced, seen.changed.revision)
         return replace(seen, lineage=Lineage(contains=contains, unchanged=unchanged))
 
     def recall(self, seen: Observation, now: datetime) -> Observation:
@@ -201,14 +203,6 @@ class Observer:
         stable = parse_release(content, upstream.release_path).stable
         return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
 
-    def _grounds(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> Grounds | Pending:
-        """Where the versions lie, which may be upstream, and what a preflight asks of them."""
-        try:
-            source = self._source(served, head, policy)
-            return Grounds(*source, self._filled_in(served, head, policy.preflight))
-        except InvalidInput as error:
-            return Pending(str(error), alarm=True)
-
     def _source(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> tuple[str, Completeness]:
         """The store at the end of all upstreams, and which files there are a version's.
 
@@ -238,22 +232,26 @@ class Observer:
         halt = halted(seen, now)
         if halt is not None:
             return Pending(halt.reason, halt.alarm)
-        if isinstance(seen.grounds, Pending):
-            return seen.grounds
-        store, stable = seen.grounds.store, seen.release.stable
-        wanted = PreflightRequest(
+        try:
+            found = self._ports.preflights.ask(self._request(seen, offered))
+        except PromoterError as error:
+            return Pending(str(error), alarm=True)
+        return Pending(found) if isinstance(found, str) else found
+
+    def _request(self, seen: Observation, offered: StoredVersion) -> PreflightRequest:
+        """What a preflight of `offered` is asked. Raises InvalidInput where the files in Git do not tell."""
+        with self._git:
+            store, complete = self._source(seen.served, seen.head, seen.policy)
+            policy = self._filled_in(seen.served, seen.head, seen.policy.preflight)
+        stable = seen.release.stable
+        return PreflightRequest(
             candidate=f"{store}/{offered.version}",
             digest=offered.digest,
             stable=f"{store}/{stable.version}" if stable else None,
             stable_digest=stable.digest if stable else None,
-            complete=seen.grounds.complete,
-            policy=seen.grounds.policy,
+            complete=complete,
+            policy=policy,
         )
-        try:
-            found = self._ports.preflights.ask(wanted)
-        except PromoterError as error:
-            return Pending(str(error), alarm=True)
-        return Pending(found) if isinstance(found, str) else found
 
     def _with_listing(self, seen: Observation, now: datetime) -> Observation:
         address = seen.policy.candidates.store

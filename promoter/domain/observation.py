@@ -11,7 +11,7 @@ from promoter.domain.freeze import Freeze, Unreadable
 from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
-from promoter.domain.preflight import Grounds, Pending, PreflightState
+from promoter.domain.preflight import Pending, PreflightState
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
@@ -57,7 +57,7 @@ class Observation:
     withheld: what a person took away in that commit, None where nobody did.
     freezes: all that freeze.yaml states, about other models too.
     listing: the candidates' source, None where it did not answer.
-    grounds: what a preflight would rest on, or why there can be none. preflight: where the candidate's stands.
+    preflight: where the candidate's stands.
     in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
@@ -78,7 +78,6 @@ class Observation:
     withheld: Withheld | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
     listing: Listing | None = None
-    grounds: Grounds | Pending = NOT_ASKED
     preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None

@@ -143,18 +143,6 @@ class PreflightPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
-    """What a model's preflights rest on.
-
-    store: the address under which its versions lie. complete: which files there are a version's. policy: all filled in.
-    """
-
-    store: str
-    complete: Completeness
-    policy: PreflightPolicy
-
-
-@dataclass(frozen=True, slots=True)
 class PreflightRequest:
     """What is to be verified. Addresses are those of one version each; the digests are those that releases pin.
 
