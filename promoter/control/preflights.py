@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 from promoter.domain.preflight import Preflight, PreflightPlace, PreflightRequest
@@ -10,9 +11,9 @@ from promoter.ports import Preflights
 
 
 class ChosenPreflights:
-    """`promoter.ports.Preflights` over several. runners: made when the first request needs them.
+    """`promoter.ports.Preflights` over several. May be asked by several threads.
 
-    usual: where a policy names no place. check_address: raises InvalidInput for a store that may not be read, because
+    runners: made when the first request needs them. usual: where a policy names no place. check_address: raises InvalidInput for a store that may not be read, because
     addresses come from files that a pull request can change.
     """
 
@@ -26,20 +27,25 @@ class ChosenPreflights:
         self._usual = usual
         self._check_address = check_address
         self._made: dict[PreflightPlace, Preflights] = {}
+        self._lock = threading.Lock()
 
     def ask(self, wanted: PreflightRequest) -> Preflight | str:
         """As the port says. Raises InvalidInput for an address that is not allowed."""
         for address in filter(None, (wanted.candidate, wanted.stable)):
             self._check_address(address)
-        place = wanted.policy.run or self._usual
-        if place not in self._made:
-            maker = self._makers.get(place)
-            if maker is None:
-                raise PreflightUnavailable(
-                    f"policy.yaml says `preflight.run: {place}`, which the promoter's settings do not provide for"
-                )
-            self._made[place] = maker()
-        return self._made[place].ask(wanted)
+        return self._runner(wanted.policy.run or self._usual).ask(wanted)
+
+    def _runner(self, place: PreflightPlace) -> Preflights:
+        """The one of this place, made once: a second one would run beside it, and nobody would wait for the first."""
+        with self._lock:
+            if place not in self._made:
+                maker = self._makers.get(place)
+                if maker is None:
+                    raise PreflightUnavailable(
+                        f"policy.yaml says `preflight.run: {place}`, which the promoter's settings do not provide for"
+                    )
+                self._made[place] = maker()
+            return self._made[place]
 
     def settle(self) -> bool:
         # Each is waited for, whatever the others say.

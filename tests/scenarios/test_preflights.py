@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,8 +16,8 @@ from promoter.control.observe import Observer
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.documents.commit_message import read_trailers
 from promoter.domain.action import Hold
-from promoter.domain.completeness import ByMarker
-from promoter.domain.preflight import PreflightPlace
+from promoter.domain.completeness import ByManifest, ByMarker
+from promoter.domain.preflight import PreflightPlace, PreflightPolicy, PreflightRequest
 from promoter.errors import InvalidInput, PreflightUnavailable
 
 
@@ -245,3 +247,22 @@ def test_a_store_that_is_not_allowed_is_verified_by_nobody(world):
     world.run(10)
     assert inner.asked == []
     assert "file:///models/ranker/43 is not allowed" in world.action().reason
+
+
+def test_models_that_are_verified_at_once_share_one_runner():
+    made = []
+
+    def slowly():
+        time.sleep(0.05)
+        made.append(FakePreflights())
+        return made[-1]
+
+    preflights = ChosenPreflights({PreflightPlace.PROCESS: slowly}, PreflightPlace.PROCESS, lambda address: None)
+    wanted = [
+        PreflightRequest(f"file:///models/{model}/1", digest(1), None, None, ByManifest(), PreflightPolicy())
+        for model in range(8)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(preflights.ask, wanted))
+    assert len(made) == 1
+    assert len(made[0].asked) == 8
