@@ -107,12 +107,8 @@ def store_at(address: str) -> FileStore | BucketStore:
     scheme = StoreAddress.from_text(address).scheme
     found = stores().get(scheme)
     if found is None:
-        raise _no_store(scheme)
+        raise InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
     return found
-
-
-def _no_store(scheme: str) -> InvalidInput:
-    return InvalidInput(f"{scheme}:// is not a kind of store: use {'://, '.join(stores())}://")
 
 
 def publish(directory: Path, address: str, version: ModelVersion | None, progress: Progress) -> StoredVersion:
@@ -129,7 +125,7 @@ def download(address: str, folder: Path, limits: DownloadLimits, progress: Progr
     place = StoreAddress.from_text(address)
     opened = _BUCKETS.get(place.scheme)
     if opened is None:
-        raise _no_store(place.scheme)
+        raise InvalidInput(f"{address} is in no bucket: use {'://, '.join(_BUCKETS)}://")
     download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
 
 

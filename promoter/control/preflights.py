@@ -13,8 +13,8 @@ from promoter.ports import Preflights
 class ChosenPreflights:
     """`promoter.ports.Preflights` over several. May be asked by several threads.
 
-    runners: made when the first request needs them. usual: where a policy names no place. check_address: raises InvalidInput for a store that may not be read, because
-    addresses come from files that a pull request can change.
+    runners: made when the first request needs them. usual: where a policy names no place. check_address: raises
+    InvalidInput for a store that may not be read, because addresses come from files that a pull request can change.
     """
 
     def __init__(

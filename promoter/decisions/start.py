@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from promoter.decisions import ramp
-from promoter.decisions.admission import admitted
+from promoter.decisions.admission import not_admitted, passed
 from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end
@@ -17,7 +17,6 @@ from promoter.domain.action import Action, Hold, Promote, StartCanary
 from promoter.domain.application import Application
 from promoter.domain.figures import per_second
 from promoter.domain.observation import Observation
-from promoter.domain.preflight import Preflight
 from promoter.domain.release import Stable
 from promoter.domain.version import StoredVersion
 
@@ -32,11 +31,11 @@ def first_version(seen: Observation, now: datetime) -> Action:
     offered = _offered(seen)
     if isinstance(offered, Hold):
         return offered
-    preflight = admitted(seen, offered)
-    if preflight is not None and not isinstance(preflight, Preflight):
-        return preflight
+    barred = not_admitted(seen, offered)
+    if barred is not None:
+        return barred
     reason = f"{offered.version} is the first version; there is nothing to compare it with"
-    return Promote(offered.version, offered.digest, reason, preflight=preflight)
+    return Promote(offered.version, offered.digest, reason, preflight=passed(seen))
 
 
 def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
@@ -50,9 +49,9 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     offered = _offered(seen)
     if isinstance(offered, Hold):
         return offered
-    preflight = admitted(seen, offered)
-    if preflight is not None and not isinstance(preflight, Preflight):
-        return preflight
+    barred = not_admitted(seen, offered)
+    if barred is not None:
+        return barred
     waiting = not_live_because(seen, now) or _stable_unseen(seen, now)
     if waiting or seen.application is None or seen.measurements is None or seen.calibration is None:
         return Hold(f"{offered.version} waits to start: {waiting}")
@@ -67,7 +66,7 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
         reason=f"{offered.version} is the newest complete version above {stable.version}. "
         f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
         f"Evidence: {seen.calibration.reason}",
-        preflight=preflight,
+        preflight=passed(seen),
     )
 
 
