@@ -7,7 +7,6 @@ remembered, and a promoter that was deleted meanwhile reads the result as if it 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import threading
 from collections import OrderedDict
@@ -26,7 +25,8 @@ from hera.exceptions import AlreadyExists, HeraException, NotFound
 from hera.workflows import WorkflowsService
 from hera.workflows import models as m
 
-from promoter.bounded_body import TooLarge, TooSlow, read_body
+from promoter.bounded_body import TooLarge
+from promoter.bounded_session import BoundedSession, Compressed
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_preflight import preflight_policy_text
 from promoter.documents.preflight_answer import preflight_about
@@ -101,7 +101,7 @@ class WorkflowPreflights:
         self._clock = clock
         self._asked: OrderedDict[PreflightRequest, _Asked] = OrderedDict()
         self._lock = threading.Lock()
-        session = _BoundedSession(timeout)
+        session = _ArgoSession(timeout, _LARGEST_ANSWER)
         session.auth = _Bearer(token_file)
         # Hera joins paths to the last slash.
         self._service = WorkflowsService(
@@ -199,6 +199,10 @@ class WorkflowPreflights:
             yield
         except PreflightUnavailable as error:
             raise PreflightUnavailable(f"{asked} {error}") from error
+        except TooLarge as error:
+            raise PreflightUnavailable(f"{asked} sent more than {_LARGEST_ANSWER >> 20} MiB") from error
+        except Compressed as error:
+            raise PreflightUnavailable(f"{asked} sent a compressed answer that was not asked for") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise PreflightUnavailable(f"{asked} did not answer within {format_duration(self._timeout)}") from error
         except (
@@ -235,37 +239,20 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class _BoundedSession(requests.Session):
-    """A session whose answers are whole, small and in time. Everything else raises, most often PreflightUnavailable."""
+class _ArgoSession(BoundedSession):
+    """A session that raises PreflightUnavailable for what Hera would not tell apart."""
 
-    def __init__(self, timeout: timedelta) -> None:
-        super().__init__()
-        self._seconds = timeout.total_seconds()
-        # Uncompressed, so that the bytes that are counted are the bytes that are kept.
-        self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+    def check(self, response: requests.Response) -> None:
+        if response.is_redirect:
+            raise PreflightUnavailable(
+                "sends us elsewhere, and redirects are not followed: set its URL to what answers"
+            )
 
     def request(self, method: str | bytes, url: str | bytes, *positional: Any, **options: Any) -> requests.Response:
-        """As requests' own, with our limits in place of the caller's."""
-        bounds = {"timeout": (self._seconds / 3, self._seconds), "stream": True, "allow_redirects": False}
-        with super().request(method, url, *positional, **{**options, **bounds}) as response:
-            if response.is_redirect:
-                raise PreflightUnavailable(
-                    "sends us elsewhere, and redirects are not followed: set its URL to what answers"
-                )
-            body = self._body(response.raw)
-        response.raw = io.BytesIO(body)
+        """As any session's, with its status looked at once it is whole."""
+        response = super().request(method, url, *positional, **options)
         _check_status(str(method).upper(), response)
         return response
-
-    def _body(self, raw: urllib3.HTTPResponse) -> bytes:
-        if raw.headers.get("content-encoding", "identity") != "identity":
-            raise PreflightUnavailable("sent a compressed answer that was not asked for")
-        try:
-            return read_body(raw, largest=_LARGEST_ANSWER, seconds=self._seconds, decode=False)
-        except TooLarge as error:
-            raise PreflightUnavailable(f"sent more than {_LARGEST_ANSWER >> 20} MiB") from error
-        except TooSlow as error:
-            raise requests.ReadTimeout from error
 
 
 def _check_status(method: str, response: requests.Response) -> None:

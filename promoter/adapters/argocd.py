@@ -6,7 +6,6 @@ What the answers mean is `promoter.documents.argocd_answers`' part.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from promoter.bounded_body import TooLarge, TooSlow, gathered
 from promoter.documents.argocd_answers import live_states_of_routes, parse_application
 from promoter.domain.application import Application
 from promoter.domain.duration import format_duration
@@ -115,15 +115,12 @@ class ArgoCluster:
         """The body, under the limits of size and time."""
         if response.headers.get("content-encoding", "identity") != "identity":
             raise ClusterUnavailable(f"Argo CD at {self._server} sent a compressed answer that was not asked for")
-        deadline = time.monotonic() + self._timeout.total_seconds()
-        body = bytearray()
-        for chunk in response.iter_raw():
-            body += chunk
-            if len(body) > _LARGEST_ANSWER:
-                raise ClusterUnavailable(f"Argo CD at {self._server} sent more than {_LARGEST_ANSWER >> 20} MiB")
-            if time.monotonic() > deadline:
-                raise self._late()
-        return bytes(body)
+        try:
+            return gathered(response.iter_raw(), largest=_LARGEST_ANSWER, seconds=self._timeout.total_seconds())
+        except TooLarge as error:
+            raise ClusterUnavailable(f"Argo CD at {self._server} sent more than {_LARGEST_ANSWER >> 20} MiB") from error
+        except TooSlow as error:
+            raise self._late() from error
 
     def _parsed(self, text: str | bytes) -> Any:
         try:

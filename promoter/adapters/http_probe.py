@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from promoter.bounded_body import TooLarge, TooSlow, gathered
 from promoter.errors import Unavailable
 
 _LARGEST_ANSWER = 4 * 2**20
@@ -76,15 +76,12 @@ def _trust() -> ssl.SSLContext:
 
 
 def _body(response: httpx.Response, shown: str, seconds: float) -> bytes:
-    deadline = time.monotonic() + seconds
-    body = bytearray()
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > _LARGEST_ANSWER:
-            raise Unavailable(f"{shown} sent more than {_LARGEST_ANSWER >> 20} MiB")
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{shown} did not answer within {seconds:g} s")
-    return bytes(body)
+    try:
+        return gathered(response.iter_raw(), largest=_LARGEST_ANSWER, seconds=seconds)
+    except TooLarge as error:
+        raise Unavailable(f"{shown} sent more than {_LARGEST_ANSWER >> 20} MiB") from error
+    except TooSlow as error:
+        raise Unavailable(f"{shown} did not answer within {seconds:g} s") from error
 
 
 def _parsed(body: bytes) -> Any:

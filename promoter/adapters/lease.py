@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import structlog
 
+from promoter.bounded_body import TooLarge, TooSlow, gathered
 from promoter.errors import ClusterUnavailable
 from promoter.token_file import NoToken, read_token
 
@@ -239,11 +240,11 @@ class _ApiServer:
         headers = {"Authorization": f"Bearer {self._token()}", "Accept": "application/json"}
         try:
             with self._connected().stream(method, url, json=body, headers=headers) as response:
-                text = bytearray()
-                for chunk in response.iter_bytes():
-                    text += chunk
-                    if len(text) > _LARGEST_ANSWER:
-                        raise ClusterUnavailable("the Kubernetes API server sent more than a Lease can be")
+                text = gathered(response.iter_bytes(), largest=_LARGEST_ANSWER, seconds=_TIMEOUT)
+        except TooLarge as error:
+            raise ClusterUnavailable("the Kubernetes API server sent more than a Lease can be") from error
+        except TooSlow as error:
+            raise ClusterUnavailable(f"the Kubernetes API server took more than {_TIMEOUT:g} s to answer") from error
         except httpx.HTTPError as error:
             raise ClusterUnavailable(f"the Kubernetes API server does not answer: {error}") from error
         if response.status_code in lost:

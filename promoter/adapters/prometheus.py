@@ -7,7 +7,6 @@ the series mean is `promoter.documents.prometheus_answers`' part, the queries `p
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,8 @@ import urllib3
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
-from promoter.bounded_body import TooLarge, TooSlow, read_body
+from promoter.bounded_body import TooLarge
+from promoter.bounded_session import BoundedSession, Compressed
 from promoter.documents import promql
 from promoter.documents.one_line import one_line
 from promoter.documents.prometheus_answers import (
@@ -193,6 +193,7 @@ class PrometheusMetrics:
     def _trusted(self, what: str) -> Iterator[None]:
         """Every way in which an answer can fail, as MetricsUnavailable; `what` is what was asked for."""
         asked = f"Prometheus at {self._server}, asked for the {what} of a model,"
+        untrusted = f"{asked} gave no answer that can be trusted: "
         try:
             yield
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -200,46 +201,32 @@ class PrometheusMetrics:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise MetricsUnavailable(f"{asked} cannot be reached, or broke off its answer") from error
         except MetricsUnavailable as error:
-            raise MetricsUnavailable(f"{asked} gave no answer that can be trusted: {error}") from error
+            raise MetricsUnavailable(f"{untrusted}{error}") from error
+        except TooLarge as error:
+            raise MetricsUnavailable(f"{untrusted}it is larger than {_LARGEST_ANSWER >> 20} MiB") from error
+        except Compressed as error:
+            raise MetricsUnavailable(f"{untrusted}it is compressed, which was not asked for") from error
 
     def _connect(self, url: str, result_type: str) -> PrometheusConnect:
-        session = _BoundedSession(result_type, self._timeout)
+        session = _ResultSession(result_type, self._timeout)
         return PrometheusConnect(url=url.rstrip("/"), session=session, retry=_RETRIES)
 
 
-class _BoundedSession(requests.Session):
-    """A session whose answers are whole, small and in time, and hold a result of `result_type` without reservations.
-
-    Everything else raises MetricsUnavailable, or the error of the transport.
-    """
+class _ResultSession(BoundedSession):
+    """A session whose answers hold a result of `result_type` without reservations; else MetricsUnavailable."""
 
     def __init__(self, result_type: str, timeout: timedelta) -> None:
-        super().__init__()
+        super().__init__(timeout, _LARGEST_ANSWER)
         self._result_type = result_type
-        self._seconds = timeout.total_seconds()
-        # Uncompressed, so that the bytes that are counted are the bytes that are kept.
-        self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+
+    def check(self, response: requests.Response) -> None:
+        _check_status(response)
 
     def request(self, method: str | bytes, url: str | bytes, *positional: Any, **options: Any) -> requests.Response:
-        """As requests' own, with our limits in place of the caller's."""
-        bounds = {"timeout": (self._seconds / 3, self._seconds), "stream": True, "allow_redirects": False}
-        with super().request(method, url, *positional, **{**options, **bounds}) as response:
-            _check_status(response)
-            body = self._body(response.raw)
-        _check_envelope(body, self._result_type)
-        response.raw = io.BytesIO(body)
+        """As any session's, with what it holds looked at."""
+        response = super().request(method, url, *positional, **options)
+        _check_envelope(response.content, self._result_type)
         return response
-
-    def _body(self, raw: urllib3.HTTPResponse) -> bytes:
-        """The body, under the limits of size and time."""
-        if raw.headers.get("content-encoding", "identity") != "identity":
-            raise MetricsUnavailable("it is compressed, which was not asked for")
-        try:
-            return read_body(raw, largest=_LARGEST_ANSWER, seconds=self._seconds, decode=False)
-        except TooLarge as error:
-            raise MetricsUnavailable(f"it is larger than {_LARGEST_ANSWER >> 20} MiB") from error
-        except TooSlow as error:
-            raise requests.ReadTimeout from error
 
 
 def _check_status(response: requests.Response) -> None:
