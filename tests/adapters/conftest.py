@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import pytest
 from cloud_storage import cloud_storage
+from scripted_server import scripted_server
 from simple_storage import simple_storage
 from store_kinds import FolderKind, GsKind, S3Kind
+
+
+@pytest.fixture(scope="module")
+def one_server():
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server):
+    """A server that answers what a test tells it to."""
+    one_server.answers.clear()
+    one_server.requests.clear()
+    return one_server
 
 
 @pytest.fixture(scope="session")

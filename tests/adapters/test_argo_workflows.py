@@ -9,7 +9,7 @@ import pytest
 from builders import digest
 from hera.workflows import models as m
 from preflights import failed, passed
-from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, scripted_server, silent, status
+from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, silent, status
 
 from promoter.adapters.argo_workflows import WorkflowPreflights
 from promoter.documents.policy_file import parse_policy
@@ -84,19 +84,6 @@ class Argo:
     def only(self):
         (one,) = self.workflows.values()
         return one
-
-
-@pytest.fixture(scope="module")
-def one_server():
-    with scripted_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(one_server):
-    one_server.answers.clear()
-    one_server.requests.clear()
-    return one_server
 
 
 @pytest.fixture

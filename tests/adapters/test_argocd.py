@@ -15,7 +15,7 @@ from argocd_fixtures import (
     version_nodes,
     virtual_service,
 )
-from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, scripted_server, silent, status
+from scripted_server import as_json, body, broken_off, dripping, endless, gzip_bomb, silent, status
 
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.application import Health, Operation, OperationPhase, Pod, SyncStatus
@@ -29,19 +29,6 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.promoter.c2lnbmF0dXJl"
 NESTED = json.dumps(application()).replace(': ["ServerSideApply=true"]', f": {'[' * 700}1{']' * 700}").encode()
 NESTED = NESTED.replace(b'"source": {', b'"source": {"deep": ' + b"[" * 700 + b"1" + b"]" * 700 + b", ")
 PATH = "/api/v1/applications/production-resnet50"
-
-
-@pytest.fixture(scope="module")
-def one_server():
-    with scripted_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(one_server):
-    one_server.answers.clear()
-    one_server.requests.clear()
-    return one_server
 
 
 @pytest.fixture(scope="module")

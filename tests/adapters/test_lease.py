@@ -8,21 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from lease_server import LeaseServer, serving
+from stated_clock import StatedClock
 
 from promoter.adapters.lease import LeaseLeadership, LeaseSettings
 
 
-class Clock:
-    def __init__(self):
-        self.now = 500.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return StatedClock(500.0)
 
 
 @pytest.fixture

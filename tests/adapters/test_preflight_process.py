@@ -14,6 +14,7 @@ import time
 import pytest
 from builders import digest
 from preflights import failed, passed
+from stated_clock import StatedClock
 
 from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.documents.policy_file import parse_policy
@@ -32,14 +33,6 @@ def wanted(candidate=43, stable=42, policy=None):
         ByManifest(),
         policy or PreflightPolicy(),
     )
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ def test_a_command_that_is_not_there_is_no_result():
 
 
 def test_without_a_result_it_is_tried_again_after_a_pause_that_doubles(verifier, calls):
-    clock = Clock()
+    clock = StatedClock()
     preflights = verifier("sys.exit(3)", clock)
     pauses = []
     for _ in range(3):

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from fakes import World
 from prometheus_client import CollectorRegistry
+from stated_clock import StatedClock
 
 from promoter.control.loop import Loop, PassReport
 from promoter.errors import InvalidSettings, RepositoryUnavailable
@@ -19,17 +20,9 @@ WELL = PassReport(None, None, None, 0.1)
 BADLY = PassReport(None, RepositoryUnavailable("gone"), None, 0.1)
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return StatedClock(1000.0)
 
 
 @pytest.fixture
