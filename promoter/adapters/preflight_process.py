@@ -9,7 +9,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -45,6 +44,10 @@ class _Run:
     failures: int = 0
     retry_at: float = 0.0
 
+    @property
+    def underway(self) -> str:
+        return f"it runs since {self.began:%H:%M:%S} UTC"
+
 
 class ProcessPreflights:
     """`promoter.ports.Preflights`. command: `promoter verify`, without its arguments. May be asked by several threads.
@@ -69,7 +72,7 @@ class ProcessPreflights:
                 if run.found is not None:
                     return run.found
                 if not run.done.is_set():
-                    return f"it runs since {run.began:%H:%M:%S} UTC"
+                    return run.underway
                 if self._clock() < run.retry_at:
                     raise PreflightUnavailable(run.problem)
             if self._running is not None and not self._running.done.is_set():
@@ -93,7 +96,7 @@ class ProcessPreflights:
             self._runs.popitem(last=False)
         # A thread of its own for each: the kernel ends a child with the thread that started it.
         threading.Thread(target=self._execute, args=(wanted, run), name="preflight", daemon=True).start()
-        return f"it runs since {run.began:%H:%M:%S} UTC"
+        return run.underway
 
     def _execute(self, wanted: PreflightRequest, run: _Run) -> None:
         try:
@@ -135,6 +138,4 @@ class ProcessPreflights:
 
 def _last_line(errors: bytes) -> str:
     lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    with suppress(IndexError):
-        return lines[-1].removeprefix("error: ")
-    return ""
+    return lines[-1].removeprefix("error: ") if lines else ""
