@@ -74,6 +74,8 @@ class GsKind(Kind):
         self.cloud.make_bucket(self.bucket)
         self.address = f"gs://{self.bucket}/team/ranker"
         self._client = storage.Client(project=None)
+        # It would ask for the bucket's description in a thread of its own, at any moment among a test's requests.
+        self._client._bucket_metadata_cache = None
 
     def store(self, **options):
         return BucketStore(GsBucket, **options)
