@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from promoter.cli.check_traffic import Given, asked_of_traffic, warn
 from promoter.cli.wiring import tells_errors
+from promoter.decisions.windows import least_duration, too_short
 from promoter.documents.freeze_file import parse_freezes
+from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.yaml_text import parse
+from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING
 from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, RELEASE_FILE, ServedModel
 from promoter.errors import InvalidDocument, InvalidInput
@@ -49,6 +53,7 @@ def check(root: Path, url: str | None) -> None:
     faults = [str(fault) for path in releases for fault in _faults(root, path)]
     faults += clashes(root, releases)
     faults += map(str, _freeze_faults(root, releases))
+    faults += map(str, _window_faults(root, releases))
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     given = dict(_given(root, releases))
@@ -114,6 +119,26 @@ def _freeze_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
                 yield InvalidDocument(FREEZE_PATH, None, f"it freezes {freeze.scope}, which is not there", remedy)
     except InvalidInput as error:
         yield error
+
+
+def _window_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
+    """A calendar does not parse, told once; or no rollout could end in any window of a policy."""
+    now, calendars = datetime.now(UTC), {}
+    for served, given in _given(root, releases):
+        policy, path = given.policy, given.policy.holidays
+        if not policy.windows:
+            continue
+        if path is not None and path not in calendars:
+            try:
+                calendars[path] = parse_holidays(_content(root, path), path, now.year)
+            except InvalidInput as error:
+                calendars[path] = ()
+                yield error
+        needed = least_duration(policy)
+        barred = too_short(policy, calendars[path] if path else (), needed, now)
+        if barred is not None:
+            problem = f"windows: soak and guard are {format_duration(needed)}, and {barred}"
+            yield InvalidDocument(served.policy_path, None, problem, "Until then nothing starts")
 
 
 def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]:

@@ -15,6 +15,7 @@ from promoter.control.past import SETTLE, stables_past
 from promoter.decisions.calibration import UNKNOWN_DISPERSION
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end, need
+from promoter.decisions.windows import expected_duration, too_short
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second
 from promoter.domain.names import ServedModel
@@ -89,4 +90,12 @@ def _barred(served: ServedModel, given: Given, metrics: Metrics, now: datetime) 
         return None
     history, chosen = stables_past(metrics, served, stable.version, given.policy, traits=traits, before=now - SETTLE)
     rate = request_rate(history, traits.scrape_interval)
-    return cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)
+    barred = cannot_end(given.policy, phi=chosen.phi, base=chosen.base or 0.0, rate=rate)
+    if barred is not None or not given.policy.windows:
+        return barred
+    needed = expected_duration(given.policy, chosen, traits, rate=rate, full=stable.replicas or 1)
+    if needed is None:
+        return "a rollout is not likely to end within soak and max_step, so no window is long enough for one"
+    # Holidays only make windows shorter.
+    barred = too_short(given.policy, (), needed, now)
+    return barred and f"a rollout is expected to take {format_duration(needed)}, and {barred}"

@@ -15,6 +15,7 @@ from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
 from promoter.documents.freeze_file import parse_freezes
+from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.values_file import max_batch_size
@@ -28,6 +29,7 @@ from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.window import Holiday
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Preflights, Repository
 
@@ -62,6 +64,7 @@ class Observer:
         # Git serves one thread at a time, and passes ask for several models at once.
         self._git = threading.Lock()
         self._freezes: tuple[Revision, tuple[Freeze, ...] | Unreadable] | None = None
+        self._holidays: dict[str, tuple[tuple[str | None, int], tuple[Holiday, ...] | Unreadable]] = {}
         self._read: dict[ServedModel, Observation] = {}
         self._newest: dict[ServedModel, datetime] = {}
         self._calibrations: dict[ServedModel, tuple[tuple[object, ...], Calibration]] = {}
@@ -105,7 +108,7 @@ class Observer:
         A model without a canary and without a candidate costs a look at its store and nothing else. May run
         beside itself for other models.
         """
-        seen = self._with_pinned(seen, now)
+        seen = self._with_pinned(self._with_holidays(seen, now), now)
         if seen.release.canary is None:
             seen = self._with_listing(seen, now)
             offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
@@ -137,7 +140,7 @@ class Observer:
         Which pods Argo CD called Ready then is not recorded, so the newest sample is that of any pod. Raises
         MetricsUnavailable.
         """
-        measured = self._measure(seen, now)
+        measured = self._measure(self._with_holidays(seen, now), now)
         return replace(measured, newest_sample=_newest_sample(measured))
 
     def _release(self, served: ServedModel, revision: Revision) -> Release:
@@ -155,6 +158,25 @@ class Observer:
     def _read_freezes(self, head: Revision) -> tuple[Freeze, ...] | Unreadable:
         try:
             return parse_freezes(self._ports.repository.read(head, FREEZE_PATH) or b"", FREEZE_PATH)
+        except InvalidInput as error:
+            return Unreadable(str(error))
+
+    def _with_holidays(self, seen: Observation, now: datetime) -> Observation:
+        """The same with the holidays of this year and the next, where its policy names some."""
+        path = seen.policy.holidays
+        if path is None:
+            return seen
+        with self._git:
+            # One file serves many models, and most commits do not touch it.
+            key = (self._ports.repository.object_id(seen.head, path), now.year)
+            known = self._holidays.get(path)
+            if known is None or known[0] != key:
+                known = self._holidays[path] = (key, self._read_holidays(seen.head, path, now.year))
+        return replace(seen, holidays=known[1])
+
+    def _read_holidays(self, head: Revision, path: str, year: int) -> tuple[Holiday, ...] | Unreadable:
+        try:
+            return parse_holidays(self._text(path, head), path, year)
         except InvalidInput as error:
             return Unreadable(str(error))
 

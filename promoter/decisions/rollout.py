@@ -7,12 +7,17 @@ from datetime import datetime
 from promoter.decisions.start import first_version, next_candidate
 from promoter.decisions.trial import Trial
 from promoter.decisions.verdict import judge
+from promoter.decisions.windows import within_windows
 from promoter.domain.action import Action
 from promoter.domain.observation import Observation
 
 
 def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
+    return within_windows(seen, _wanted(seen, now), now)
+
+
+def _wanted(seen: Observation, now: datetime) -> Action:
     release = seen.release
     if release.stable is None:
         return first_version(seen, now)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from promoter.documents.manifest import MANIFEST_FILE
 from promoter.documents.policy_preflight import read_preflight
 from promoter.documents.yaml_schema import (
+    Read,
     Table,
     boolean,
     converted,
@@ -26,14 +27,16 @@ from promoter.documents.yaml_schema import (
 )
 from promoter.documents.yaml_text import Items, Value, parse
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet, Completeness
-from promoter.domain.names import checked_name
+from promoter.domain.names import ENVIRONMENTS, checked_name
 from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy, Source
 from promoter.domain.store_address import StoreAddress
+from promoter.domain.window import LONGEST_WINDOW, Window
 from promoter.errors import InvalidInput
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 
 _MARKER = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
+_CALENDAR = re.compile(rf"{ENVIRONMENTS}/([a-z0-9][a-z0-9._-]*/){{0,3}}[A-Za-z0-9][A-Za-z0-9._-]*\.ics", re.ASCII)
 _SCHEMES = ("file", "gs", "s3")
 _NOT_YET = "which this version of the promoter cannot do yet"
 
@@ -53,6 +56,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
             "max_step",
             "approval",
             "windows",
+            "holidays",
             "paused",
             "preflight",
         ),
@@ -60,7 +64,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
     candidates = table.required("candidates", _read_candidates)
     absent = RolloutPolicy(candidates)
     table.optional("approval", _read_approval, None)
-    table.optional("windows", _read_windows, None)
+    windows = table.optional("windows", items(_read_window), absent.windows)
     return RolloutPolicy(
         candidates=candidates,
         evidence=table.optional("evidence", _read_evidence, absent.evidence),
@@ -70,6 +74,8 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         guard=table.optional("guard", duration(), absent.guard),
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
+        windows=windows,
+        holidays=table.optional("holidays", _read_holidays(given=bool(windows)), absent.holidays),
         paused=table.optional("paused", boolean, absent.paused),
         preflight=table.optional("preflight", read_preflight, absent.preflight),
     )
@@ -188,6 +194,34 @@ def _read_none(value: Value) -> None:
         )
 
 
-def _read_windows(value: Value) -> None:
-    if not value.is_empty:
-        refuse(value, f"names windows, {_NOT_YET}", "Write [], and use `paused: true` while nothing may start")
+def _read_window(value: Value) -> Window:
+    table = Table(value, ("cron", "duration", "timezone"))
+    cron = table.required("cron", text)
+    length = table.required("duration", duration(timedelta(minutes=1), LONGEST_WINDOW))
+    timezone = table.required("timezone", text)
+    try:
+        return Window(cron, length, timezone)
+    except InvalidInput as error:
+        refuse(value, f"is no window: {error}", "docs/windows.md shows some")
+
+
+def _read_holidays(*, given: bool) -> Read[str]:
+    def read(value: Value) -> str:
+        path = converted(text, _checked_calendar)(value)
+        if not given:
+            remedy = (
+                'Name windows; one that is always open is {cron: "0 0 * * *", duration: 1d, timezone: Europe/Berlin}'
+            )
+            refuse(value, "closes windows, and there are none", remedy)
+        return path
+
+    return read
+
+
+def _checked_calendar(path: str) -> str:
+    if not _CALENDAR.fullmatch(path):
+        raise InvalidInput(
+            f"{path[:80]!r} is not the path of a calendar here: write it from the root of the repository, under "
+            f"{ENVIRONMENTS}/, like {ENVIRONMENTS}/holidays.ics"
+        )
+    return path

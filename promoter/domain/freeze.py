@@ -42,6 +42,6 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """freeze.yaml does not parse, so nobody knows what is frozen. fault: a sentence with file, line and remedy."""
+    """A file that bars steps forward does not parse, so nobody knows what it bars. fault: with file and remedy."""
 
     fault: str

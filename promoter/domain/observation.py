@@ -15,6 +15,7 @@ from promoter.domain.preflight import Pending, PreflightState
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
+from promoter.domain.window import Holiday
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Observation:
     it is.
     withheld: what a person took away in that commit, None where nobody did.
     freezes: all that freeze.yaml states, about other models too.
+    holidays: of this year and the next, from the file that the policy names.
     listing: the candidates' source, None where it did not answer.
     preflight: where the candidate's stands.
     in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
@@ -77,6 +79,7 @@ class Observation:
     traits: ClusterTraits
     withheld: Withheld | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
+    holidays: tuple[Holiday, ...] | Unreadable = ()
     listing: Listing | None = None
     preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from promoter.domain.completeness import ByManifest, Completeness
 from promoter.domain.preflight import PreflightPolicy
+from promoter.domain.window import Window
 
 
 class Bet(StrEnum):
@@ -95,6 +96,8 @@ class RolloutPolicy:
     """One model's policy in one environment.
 
     max_step: how long one weight may take to prove enough for the next; longer is said, and never succeeds by itself.
+    windows: when rollouts start and rise; none: always. holidays: path of an iCalendar file with days on which no
+    window is open.
     preflight: what `promoter verify` asks of a version before it serves.
     """
 
@@ -106,5 +109,7 @@ class RolloutPolicy:
     guard: timedelta = timedelta(minutes=10)
     max_blind: timedelta = timedelta(seconds=60)
     max_step: timedelta = timedelta(hours=1)
+    windows: tuple[Window, ...] = ()
+    holidays: str | None = None
     paused: bool = False
     preflight: PreflightPolicy = field(default_factory=PreflightPolicy)

@@ -9,6 +9,7 @@ from promoter.control.reconcile import Verdict
 from promoter.decisions.halt import frozen_by
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.windows import closed
 from promoter.domain.action import Hold
 from promoter.domain.observation import NOT_ASKED, Observation
 from promoter.domain.preflight import Pending
@@ -23,6 +24,7 @@ class Waiting(StrEnum):
     PREFLIGHT = "preflight"
     PAUSE = "pause"  # policy.yaml says paused
     FREEZE = "freeze"  # freeze.yaml covers it, or does not parse
+    WINDOW = "window"  # no window of policy.yaml is open, or not for long enough
     REVERT = "revert"  # rejected; its pods go once weight 0 is live
     METRICS = "metrics"  # nobody sees the pods
     SYNC = "sync"  # the last commit is not live
@@ -49,6 +51,8 @@ def waits_for(verdict: Verdict, at: datetime) -> Waiting | None:
         return _of_a_rollout(seen, seen.release.canary, at)
     if isinstance(seen.preflight, Pending) and seen.preflight is not NOT_ASKED:
         return _word(seen, at) or Waiting.PREFLIGHT
+    if seen.preflight is not NOT_ASKED and closed(seen, at):
+        return Waiting.WINDOW
     return Waiting.OTHER if verdict.action.alarm else None
 
 
@@ -62,6 +66,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
         (not_live_because(seen, at) is not None, Waiting.SYNC),
         (canary.withdrawn is not None, Waiting.RESTART),
         (deployment is None or deployment.ready < canary.replicas, Waiting.PODS),
+        (closed(seen, at), Waiting.WINDOW),
         (canary.weight == 100, Waiting.GUARD),
     )
     return next((name for stands, name in obstacles if stands), Waiting.EVIDENCE)

@@ -132,3 +132,35 @@ def test_a_freeze_that_freezes_nothing_is_a_fault(tmp_path, text, expected):
     result = check(tmp_path)
     assert result.exit_code == (1 if expected else 0), result.output
     assert expected is None or expected in result.output
+
+
+OFFICE = 'windows:\n  - {cron: "0 9 * * 1-4", duration: 1h, timezone: Europe/Berlin}\n'
+
+
+def test_windows_in_which_no_rollout_could_end_are_a_fault(tmp_path):
+    write(tmp_path, policy=POLICY + OFFICE)
+    assert check(tmp_path).exit_code == 0
+    result = check(write(tmp_path, policy=POLICY + OFFICE + "guard: 1h\n"))
+    assert result.exit_code == 1
+    assert (
+        "soak and guard are 1h5m, and no window of the coming year is that long, the longest has 1h." in result.output
+    )
+
+
+@pytest.mark.parametrize(
+    ("calendar", "expected"),
+    [
+        (None, "environments/holidays.ics: cannot be read"),
+        ("hello", "environments/holidays.ics: it is no iCalendar file"),
+    ],
+)
+def test_a_calendar_that_is_not_one_is_told_once_for_all_who_name_it(tmp_path, calendar, expected):
+    policy = POLICY + OFFICE + "holidays: environments/holidays.ics\n"
+    write(tmp_path, policy=policy)
+    write(tmp_path, "environments/production/sorter", policy=policy)
+    if calendar is not None:
+        (tmp_path / "environments/holidays.ics").write_text(calendar)
+    result = check(tmp_path)
+    assert result.exit_code == 1
+    assert result.output.count("error:") == 1
+    assert expected in result.output

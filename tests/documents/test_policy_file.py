@@ -10,6 +10,7 @@ from promoter.documents.policy_file import parse_policy
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
 from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
 from promoter.domain.preflight import CheckName, PreflightPolicy, Tolerance
+from promoter.domain.window import Window
 from promoter.errors import InvalidDocument
 
 WHERE = "environments/production/resnet50/policy.yaml"
@@ -33,7 +34,9 @@ soak: 1m
 guard: 1h30m
 max_blind: 90s
 approval: {start: none, promote: none}
-windows: []
+windows:
+  - {cron: "0 9 * * 1-4", duration: 7h, timezone: Europe/Berlin}
+holidays: environments/production/holidays.ics
 paused: true
 """,
         WHERE,
@@ -46,6 +49,8 @@ paused: true
         soak=timedelta(minutes=1),
         guard=timedelta(minutes=90),
         max_blind=timedelta(seconds=90),
+        windows=(Window("0 9 * * 1-4", timedelta(hours=7), "Europe/Berlin"),),
+        holidays="environments/production/holidays.ics",
         paused=True,
     )
 
@@ -135,7 +140,22 @@ def test_a_store_is_taken_as_it_is_written(store):
             2,
             "unknown key 'stop' in approval. Remove it; the keys are start, promote",
         ),
-        (STORE + "windows:\n  - mon-fri 9-17\n", 3, "windows names windows, which this version of the promoter cannot"),
+        (STORE + "windows:\n  - mon-fri 9-17\n", 3, "windows[0] must be a mapping"),
+        (STORE + "windows:\n  - {cron: 0 9 * * 1, duration: 8d, timezone: UTC}\n", 3, "windows[0].duration is 8d"),
+        (
+            STORE + "windows:\n  - {cron: 0 9 * *, duration: 1h, timezone: UTC}\n",
+            3,
+            "windows[0] is no window: '0 9 * *'",
+        ),
+        (
+            STORE + "windows:\n  - {cron: 0 9 * * 1, duration: 1h, timezone: CET/Bonn}\n",
+            3,
+            "'CET/Bonn' is no time zone",
+        ),
+        (STORE + "windows:\n  - {cron: 0 9 * * 1, duration: 1h}\n", 3, "windows[0].timezone is missing"),
+        (STORE + "holidays: environments/a.ics\n", 2, "holidays closes windows, and there are none. Name windows"),
+        (STORE + "holidays: ../a.ics\n", 2, "is not the path of a calendar here"),
+        (STORE + "holidays: environments/../a.ics\n", 2, "is not the path of a calendar here"),
         (STORE + "guards: 5m\n", 2, "unknown key 'guards'. Did you mean 'guard'?"),
         (STORE + "soak: 5m\nsoak: 6m\n", 3, "the key 'soak' stands here again; first in line 2"),
     ],
