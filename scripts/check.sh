@@ -28,6 +28,7 @@ check "YAML (yamllint)" yamllint --strict .
 for schema in charts/*/values.schema.json; do
   check "schema of $(basename "$(dirname "$schema")")" check-jsonschema --check-metaschema "$schema"
 done
+check "schema of limits.yaml" check-jsonschema --check-metaschema docs/reference/limits.schema.json
 check "rendered workflows" python -m workflows.render --check
 check "values in charts' READMEs" python scripts/chart_readme.py --check charts/*/
 check "workflows, by schema" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml

@@ -15,12 +15,13 @@ from promoter.cli.wiring import tells_errors
 from promoter.decisions.windows import least_duration, too_short
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
+from promoter.documents.limits_file import parse_limits
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.yaml_text import parse
 from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING
-from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, RELEASE_FILE, ServedModel
+from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, LIMITS_PATH, RELEASE_FILE, ServedModel
 from promoter.errors import InvalidDocument, InvalidInput
 
 # Longest names of a Service (63, less "-v" and any version) and of a Helm release.
@@ -53,6 +54,7 @@ def check(root: Path, url: str | None) -> None:
     faults = [str(fault) for path in releases for fault in _faults(root, path)]
     faults += clashes(root, releases)
     faults += map(str, _freeze_faults(root, releases))
+    faults += map(str, _limit_faults(root, releases))
     faults += map(str, _window_faults(root, releases))
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
@@ -117,6 +119,20 @@ def _freeze_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
             if freeze.scope not in known:
                 remedy = "Write all, an environment, or environment/model"
                 yield InvalidDocument(FREEZE_PATH, None, f"it freezes {freeze.scope}, which is not there", remedy)
+    except InvalidInput as error:
+        yield error
+
+
+def _limit_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
+    """limits.yaml does not parse, or limits what is not there."""
+    if not (root / LIMITS_PATH).exists():
+        return
+    known = {path.relative_to(root).parts[1] for path in releases}
+    try:
+        for environment in parse_limits(_content(root, LIMITS_PATH), LIMITS_PATH):
+            if environment not in known:
+                remedy = f"Write one that is: {', '.join(sorted(known))}"
+                yield InvalidDocument(LIMITS_PATH, None, f"it limits {environment}, which is not there", remedy)
     except InvalidInput as error:
         yield error
 

@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from promoter.cli.wiring import reconciler, tells_errors, told
-from promoter.control.reconcile import Survey, Verdict
+from promoter.control.reconcile import Standing, Survey, Verdict
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.figures import grouped, odds, odds_text, percent
+from promoter.domain.freeze import Unreadable
 
 
 @click.command()
@@ -42,8 +43,34 @@ def _as_data(survey: Survey) -> dict[str, Any]:
         "time": survey.at.isoformat(),
         "problem": survey.stale,
         "models": [_model_data(verdict) for verdict in survey.verdicts],
+        "limits": _limits_data(survey),
         "misnamed": [{"folder": entry.folder, "reason": entry.reason} for entry in survey.misnamed],
     }
+
+
+def _limits_data(survey: Survey) -> dict[str, Any] | None:
+    """By environment; null where limits.yaml does not parse."""
+    if isinstance(survey.standing, Unreadable):
+        return None
+    return {
+        environment: {
+            "concurrent_rollouts": standing.limits.concurrent_rollouts,
+            "rollouts": standing.taken.rollouts,
+            "exposure": standing.limits.exposure,
+            "exposed": standing.taken.exposure,
+        }
+        for environment, standing in survey.standing.items()
+    }
+
+
+def _limits_text(environment: str, standing: Standing) -> str:
+    limits, taken = standing.limits, standing.taken
+    parts = []
+    if limits.concurrent_rollouts is not None:
+        parts.append(f"{taken.rollouts} of {limits.concurrent_rollouts} rollouts")
+    if limits.exposure is not None:
+        parts.append(f"an exposure of {taken.exposure} of {limits.exposure} %")
+    return f"{environment}: {', '.join(parts) or 'no limit'}"
 
 
 def _model_data(verdict: Verdict) -> dict[str, Any]:
@@ -55,6 +82,7 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
         "next": ACTION_NAMES[type(action)],
         "reason": action.reason,
         "alarm": isinstance(action, Hold) and action.alarm,
+        "waits_behind": [str(other) for other in verdict.behind],
     }
     if seen is None:
         return data
@@ -97,6 +125,12 @@ def _print_tables(survey: Survey) -> None:
     for verdict in survey.verdicts:
         table.add_row(*_row(verdict))
     console.print(table)
+    if isinstance(survey.standing, Unreadable):
+        console.print(Text(f"\n{survey.standing.fault}", style="red"))
+    elif survey.standing:
+        console.print()
+        for environment, standing in survey.standing.items():
+            console.print(Text(_limits_text(environment, standing)))
     for verdict in survey.verdicts:
         console.print()
         for line in _sentences(verdict):

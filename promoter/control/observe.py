@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,18 +16,20 @@ from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
+from promoter.documents.limits_file import parse_limits
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.documents.values_file import max_batch_size
 from promoter.domain.calibration import Calibration
 from promoter.domain.completeness import Completeness
 from promoter.domain.freeze import Freeze, Unreadable
-from promoter.domain.names import FREEZE_PATH, ServedModel
+from promoter.domain.names import FREEZE_PATH, LIMITS_PATH, ServedModel
 from promoter.domain.observation import ClusterTraits, Observation, Withheld
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.shared_limits import SharedLimits
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
 from promoter.domain.window import Holiday
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
@@ -75,6 +77,20 @@ class Observer:
         if known is None or known.head != head:
             known = self._read[served] = self._read_anew(served, head)
         return known
+
+    def limits(self, head: Revision) -> Mapping[str, SharedLimits] | Unreadable:
+        """What limits.yaml states at `head`, by environment; without the file, nothing."""
+        try:
+            return parse_limits(self._ports.repository.read(head, LIMITS_PATH) or b"", LIMITS_PATH)
+        except InvalidInput as error:
+            return Unreadable(str(error))
+
+    def release(self, served: ServedModel, head: Revision) -> Release | None:
+        """What release.yaml alone says, for a model that `read` cannot read; None where it is at fault itself."""
+        try:
+            return self._release(served, head)
+        except InvalidInput:
+            return None
 
     def _read_anew(self, served: ServedModel, head: Revision) -> Observation:
         release = self._release(served, head)

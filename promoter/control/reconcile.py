@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from promoter.control.act import Draft, draft, publish
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
+from promoter.decisions.sharing import Shared, Use, in_flight, share, use
 from promoter.domain.action import Action, Hold, Revert, Withdraw
+from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
+from promoter.domain.release import Release
 from promoter.domain.repository import MisnamedFolder, Revision
+from promoter.domain.shared_limits import SharedLimits
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
 
 # Git hosts advise six pushes a minute and repository.
@@ -26,11 +30,15 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a pass made of one model. `seen` is None where its files do not parse."""
+    """What a pass made of one model. `seen` is None where its files do not parse.
+
+    behind: the models it waits for, where its environment's limits are taken.
+    """
 
     served: ServedModel
     action: Action
     seen: Observation | None = None
+    behind: tuple[ServedModel, ...] = ()
 
     @property
     def is_way_back(self) -> bool:
@@ -39,9 +47,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An environment's limits, and what is taken of them."""
+
+    limits: SharedLimits
+    taken: Use
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """Everything one pass decided, before it acts.
 
+    standing: of each environment with limits, how much of them is taken by what Git says now.
     draft: the commit it would make, None for none. stale: the remote did not answer, and all this is
     about the last head that is known.
     """
@@ -52,6 +69,7 @@ class Survey:
     misnamed: tuple[MisnamedFolder, ...]
     draft: Draft | None
     stale: str | None = None
+    standing: Mapping[str, Standing] | Unreadable = field(default_factory=dict)
 
     @property
     def way_back_due(self) -> bool:
@@ -78,10 +96,12 @@ class Reconciler:
                 raise
             head, stale = known, str(error)
         inventory = repository.inventory(head)
-        verdicts = self._verdicts(inventory.models, head, now)
+        limits = self._observer.limits(head)
+        verdicts = self._verdicts(inventory.models, head, now, limits)
         due = [(verdict.seen, verdict.action) for verdict in verdicts if verdict.seen is not None]
         commit = draft(repository, due, head, now)
-        return Survey(head, now, verdicts, inventory.misnamed, commit, stale)
+        standing = self._standing(verdicts, head, limits)
+        return Survey(head, now, verdicts, inventory.misnamed, commit, stale, standing)
 
     def settle(self) -> bool:
         """Wait for the preflights that this process runs; True where any began, so that another pass is due."""
@@ -108,7 +128,13 @@ class Reconciler:
         except PromoterError:
             return
 
-    def _verdicts(self, models: Sequence[ServedModel], head: Revision, now: datetime) -> tuple[Verdict, ...]:
+    def _verdicts(
+        self,
+        models: Sequence[ServedModel],
+        head: Revision,
+        now: datetime,
+        limits: Mapping[str, SharedLimits] | Unreadable,
+    ) -> tuple[Verdict, ...]:
         read = {served: self._read(served, head) for served in models}
         # Those with a rollout first: models at rest share the time that is left.
         given = sorted(_observations(read), key=lambda seen: seen.release.canary is None)
@@ -117,9 +143,10 @@ class Reconciler:
             asked = pool.map(lambda seen: self._observer.ask(seen, now), given)
             observations = {seen.served: self._observer.trace(seen) for seen in asked}
         actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
-        actions = self._within_limit(actions, head, now)
+        shared = self._within_shared_limits(observations, actions, read, head, limits)
+        actions = self._within_limit(shared.actions, head, now)
         return tuple(
-            Verdict(served, actions[served], observations[served])
+            Verdict(served, actions[served], observations[served], shared.behind.get(served, ()))
             if served in observations
             else Verdict(served, Hold(str(error), alarm=True))
             for served, error in read.items()
@@ -131,6 +158,42 @@ class Reconciler:
             return self._observer.read(served, head)
         except InvalidInput as error:
             return error
+
+    def _within_shared_limits(
+        self,
+        observations: Mapping[ServedModel, Observation],
+        actions: Mapping[ServedModel, Action],
+        read: Mapping[ServedModel, Observation | InvalidInput],
+        head: Revision,
+        limits: Mapping[str, SharedLimits] | Unreadable,
+    ) -> Shared:
+        """One after another, after all have been decided: each knows what those before it take."""
+        if isinstance(limits, Unreadable):
+            return share(observations, actions, {}, limits)
+        if not limits:
+            return Shared(dict(actions))
+        limited = [served for served in read if served not in observations and served.environment in limits]
+        return share(observations, actions, self._unseen(limited, head), limits)
+
+    def _unseen(self, models: Sequence[ServedModel], head: Revision) -> dict[ServedModel, Release]:
+        """Releases of models whose other files do not parse: their canaries take of the limits as well."""
+        found = ((served, self._observer.release(served, head)) for served in models)
+        return {served: release for served, release in found if release is not None}
+
+    def _standing(
+        self, verdicts: Sequence[Verdict], head: Revision, limits: Mapping[str, SharedLimits] | Unreadable
+    ) -> dict[str, Standing] | Unreadable:
+        if isinstance(limits, Unreadable):
+            return limits
+        if not limits:
+            return {}
+        seen = {verdict.served: verdict.seen for verdict in verdicts if verdict.seen is not None}
+        limited = [one.served for one in verdicts if one.seen is None and one.served.environment in limits]
+        unseen = self._unseen(limited, head)
+        return {
+            environment: Standing(limit, use(in_flight(seen, unseen, environment)))
+            for environment, limit in limits.items()
+        }
 
     def _within_limit(
         self, actions: Mapping[ServedModel, Action], head: Revision, now: datetime

@@ -15,6 +15,7 @@ RELEASE_FILE = "release.yaml"
 POLICY_FILE = "policy.yaml"
 VALUES_FILE = "values.yaml"
 FREEZE_PATH = f"{ENVIRONMENTS}/freeze.yaml"
+LIMITS_PATH = f"{ENVIRONMENTS}/limits.yaml"
 
 
 def checked_name(text: str, what: str) -> str:

@@ -25,6 +25,7 @@ class Waiting(StrEnum):
     PAUSE = "pause"  # policy.yaml says paused
     FREEZE = "freeze"  # freeze.yaml covers it, or does not parse
     WINDOW = "window"  # no window of policy.yaml is open, or not for long enough
+    LIMITS = "limits"  # limits.yaml: others are before it
     REVERT = "revert"  # rejected; its pods go once weight 0 is live
     METRICS = "metrics"  # nobody sees the pods
     SYNC = "sync"  # the last commit is not live
@@ -47,6 +48,8 @@ def waits_for(verdict: Verdict, at: datetime) -> Waiting | None:
         return None
     if changed_in_store(seen) is not None:
         return Waiting.STORE
+    if verdict.behind:
+        return Waiting.LIMITS
     if seen.release.canary is not None:
         return _of_a_rollout(seen, seen.release.canary, at)
     if isinstance(seen.preflight, Pending) and seen.preflight is not NOT_ASKED:

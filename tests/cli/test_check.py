@@ -164,3 +164,22 @@ def test_a_calendar_that_is_not_one_is_told_once_for_all_who_name_it(tmp_path, c
     assert result.exit_code == 1
     assert result.output.count("error:") == 1
     assert expected in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("limits:\n  production: {concurrent_rollouts: 2, exposure: 50}\n", None),
+        (
+            "limits:\n  prodution: {exposure: 50}\n",
+            "it limits prodution, which is not there. Write one that is: production",
+        ),
+        ("limits:\n  production: {exposure: -1}\n", "limits.yaml:2: limits.production.exposure is -1"),
+    ],
+)
+def test_limits_of_what_is_not_there_are_a_fault(tmp_path, text, expected):
+    write(tmp_path)
+    (tmp_path / "environments/limits.yaml").write_text(text)
+    result = check(tmp_path)
+    assert result.exit_code == (expected is not None)
+    assert expected is None or expected in result.output

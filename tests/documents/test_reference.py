@@ -12,10 +12,12 @@ import pytest
 
 from promoter.documents.counts_file import parse_counts
 from promoter.documents.freeze_file import parse_freezes
+from promoter.documents.limits_file import parse_limits
 from promoter.documents.manifest import Manifest, ManifestFile, digest, write_manifest
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
 from promoter.domain.policy import Limits, RolloutPolicy
+from promoter.domain.shared_limits import SharedLimits
 from promoter.domain.version import ModelVersion
 
 PAGE = Path(__file__).parents[2] / "docs/reference/files.md"
@@ -32,6 +34,11 @@ def test_the_freezes_parse():
     (example,) = examples("freezes:")
     (freeze,) = parse_freezes(example, "freeze.yaml")
     assert (freeze.scope, freeze.by) == ("production", "Ada")
+
+
+def test_the_limits_parse():
+    (example,) = examples("limits:\n")
+    assert parse_limits(example, "limits.yaml") == {"production": SharedLimits(3, 60)}
 
 
 def test_the_policies_parse_and_show_the_defaults():
