@@ -15,6 +15,7 @@ from promoter.decisions.transition import released
 from promoter.documents.commit_message import DecisionRecord, read_trailers
 from promoter.documents.evidence_text import Figure, RecordedEvidence, as_recorded, figures
 from promoter.domain.action import ACTION_NAMES
+from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Commit, Revision
@@ -111,7 +112,9 @@ class Explainer:
         # A first version is compared with nothing, so nothing was counted for it.
         if seen.release.stable is not None:
             seen = self._observer.recall(seen, now)
-        found = look_back(seen, now, record.action, after)
+        limits = self._observer.limits(parent)
+        limit = None if isinstance(limits, Unreadable) else limits.get(served.environment)
+        found = look_back(seen, now, record.action, after, exposure=limit.exposure if limit else None)
         today = as_recorded(found.action.evidence) if found.action.evidence else None
         compared = _compared(record.evidence, today, nothing_left=found.gap is Gap.EVERYTHING)
         outcome = _outcome(found, compared)

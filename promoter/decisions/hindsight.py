@@ -14,7 +14,7 @@ from enum import StrEnum
 from promoter.decisions.fair_weather import OURS, all_well
 from promoter.decisions.rollout import decide
 from promoter.decisions.transition import released
-from promoter.domain.action import ACTION_NAMES, Action, Reject, Withdraw
+from promoter.domain.action import ACTION_NAMES, Action, Reject, SetWeight, Withdraw
 from promoter.domain.application import Deployment, Health, Pod
 from promoter.domain.observation import Observation
 from promoter.domain.preflight import Waived
@@ -27,6 +27,7 @@ class Silence(StrEnum):
 
     ARGO_CD = "it rests on what Argo CD said of the canary's pods at that moment, and that is recorded nowhere"
     PROMETHEUS = "it rests on nobody having seen the canary's pods at that moment, and that is recorded nowhere"
+    LIMITS = "its weight was cut to what limits.yaml left, which hung on the other rollouts of that moment"
     PREFLIGHT = "it rests on the version's preflight; `promoter verify` finds again what stands in the commit"
 
 
@@ -56,10 +57,11 @@ class Hindsight:
     gap: Gap | None = None
 
 
-def look_back(seen: Observation, now: datetime, kind: str, after: Release) -> Hindsight:
+def look_back(seen: Observation, now: datetime, kind: str, after: Release, *, exposure: int | None = None) -> Hindsight:
     """Decide on `seen` as of `now`, and compare with what the commit says.
 
-    kind: the recorded action as trailers spell it. after: the release in the commit.
+    kind: the recorded action as trailers spell it. after: the release in the commit. exposure: the limit of the
+    environment then, None for none.
     """
     fair = in_fair_weather(seen, after)
     action = decide(fair, now)
@@ -67,6 +69,8 @@ def look_back(seen: Observation, now: datetime, kind: str, after: Release) -> Hi
         return Hindsight(action, same=False, silence=Silence.PREFLIGHT)
     if _is_recorded(seen, action, now, kind, after):
         return Hindsight(action, same=True, gap=_gap(seen))
+    if exposure is not None and _is_cut(seen, action, now, kind, after):
+        return Hindsight(action, same=False, silence=Silence.LIMITS, gap=_gap(seen))
     if kind == ACTION_NAMES[Withdraw]:
         unseen = decide(_unanswered(fair), now)
         if _is_recorded(seen, unseen, now, kind, after):
@@ -138,6 +142,15 @@ def _is_recorded(seen: Observation, action: Action, now: datetime, kind: str, af
     if ACTION_NAMES[type(action)] != kind:
         return False
     return _without_words(released(seen.release, action, now)) == _without_words(after)
+
+
+def _is_cut(seen: Observation, action: Action, now: datetime, kind: str, after: Release) -> bool:
+    """Whether the commit goes a part of the way of `action`, and differs in nothing else."""
+    before, reached = seen.release.canary, after.canary
+    if not isinstance(action, SetWeight) or before is None or reached is None:
+        return False
+    shorter = replace(action, weight=reached.weight)
+    return before.weight < reached.weight < action.weight and _is_recorded(seen, shorter, now, kind, after)
 
 
 def _without_words(release: Release) -> Release:

@@ -61,7 +61,7 @@ def longest_opening(windows: tuple[Window, ...], holidays: tuple[Holiday, ...], 
 def _closes(window: Window, holidays: Sequence[Holiday], at: datetime) -> datetime | None:
     """When this window closes, a holiday included; None where it is closed at that moment."""
     begins = []
-    for begin, end in _spans(holidays, window.zone):
+    for begin, end in _spans(tuple(holidays), window.zone):
         if begin <= at < end:
             return None
         if begin > at:
@@ -76,7 +76,7 @@ def _closes(window: Window, holidays: Sequence[Holiday], at: datetime) -> dateti
 
 def _opens(window: Window, holidays: Sequence[Holiday], at: datetime) -> datetime | None:
     for _ in range(_MOST_OPENINGS):
-        celebrated = [end for begin, end in _spans(holidays, window.zone) if begin <= at < end]
+        celebrated = [end for begin, end in _spans(tuple(holidays), window.zone) if begin <= at < end]
         if celebrated:
             at = max(celebrated)
             continue
@@ -100,8 +100,9 @@ def _openings(window: Window, at: datetime, *, reverse: bool = False) -> Iterato
     return CronSim(window.cron, wall, reverse=reverse)
 
 
-def _spans(holidays: Sequence[Holiday], zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    return ((_moment(holiday.begin, zone), _moment(holiday.end, zone)) for holiday in holidays)
+@lru_cache(maxsize=64)
+def _spans(holidays: tuple[Holiday, ...], zone: ZoneInfo) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple((_moment(holiday.begin, zone), _moment(holiday.end, zone)) for holiday in holidays)
 
 
 def _moment(when: date, zone: ZoneInfo) -> datetime:

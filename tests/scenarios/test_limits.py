@@ -11,9 +11,11 @@ from builders import RANKER, digest
 from fakes import POLICY, Behaviour, FakeCluster, FakeMetrics, FakeStore
 
 from promoter.cli.status import _as_data
+from promoter.control.explain import Explainer, Outcome
 from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
+from promoter.decisions.hindsight import Silence
 from promoter.documents.release_file import parse_release
 from promoter.domain.action import Hold
 from promoter.domain.names import LIMITS_PATH, ServedModel
@@ -64,9 +66,10 @@ class Town:
         self.now = datetime.fromtimestamp(self.tip().commit_time, UTC)
         self.corners = {served: Corner(self, served) for served in models}
         store = FakeStore([42, 43])
-        ports = Ports(promoter_of(self.remote.url, folder / "clone.git"), store, self, self, None)
+        self.ports = ports = Ports(promoter_of(self.remote.url, folder / "clone.git"), store, self, self, None)
         traits = ClusterTraits(timedelta(seconds=5), timedelta(seconds=8), restart_pause=timedelta(seconds=20))
-        self.reconciler = Reconciler(ports, Observer(ports, traits, timedelta(seconds=5)))
+        self.observer = Observer(ports, traits, timedelta(seconds=5))
+        self.reconciler = Reconciler(ports, self.observer)
         self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now)
         self.advance(130)
 
@@ -119,6 +122,11 @@ def test_rollouts_take_turns_and_no_commit_takes_more_than_the_limits(town):
     assert place.stable() == list(NAMES)
     assert began == ["alpha", "beta", "delta", "gamma"]
     assert most > 15
+    explained = Explainer(place.ports.repository, place.observer).explain_all(place.ports.repository.fetch(), 100)
+    cut = [one for one in explained if one.outcome is not Outcome.SAME]
+    assert {one.outcome for one in cut} == {Outcome.UNRECORDED}
+    assert {one.conclusion for one in cut} == {f"It cannot be recomputed: {Silence.LIMITS}."}
+    assert len(cut) == 2
 
 
 def test_who_waits_and_behind_whom_is_in_the_status_and_a_broken_file_holds_all(town):

@@ -10,6 +10,7 @@ from fakes import POLICY, World
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promoter.decisions.forecast import expected_course
 from promoter.decisions.opening import open_until
 from promoter.decisions.windows import within_windows
 from promoter.domain.action import Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
@@ -175,3 +176,26 @@ def test_what_cannot_be_read_bars_every_step_forward(action):
     always = Window("0 0 * * *", timedelta(days=1), "UTC")
     seen = observation(policy=policy(windows=(always,)), holidays=Unreadable("holidays.ics: broken"))
     assert within_windows(seen, action, NOON).alarm
+
+
+def test_a_rollout_is_walked_once_for_a_start_that_waits_and_never_for_one_that_is_not_due(monkeypatch):
+    walked = []
+
+    def counted(*arguments, **named):
+        walked.append(named["rate"])
+        return expected_course(*arguments, **named)
+
+    monkeypatch.setattr("promoter.decisions.windows.expected_course", counted)
+    # A policy of this test alone, since answers are remembered for the whole process.
+    world = World(windows("0 12 * * *", duration="3m55s") + "max_step: 61m\n", versions=(42,))
+    assert "no complete version above 42" in world.action().reason
+    assert walked == []
+    world.store.versions.append(43)
+    world.restart()
+    for _ in range(3):
+        assert "43 is expected to take" in world.action().reason
+        world.advance(5)
+    assert walked == [100]
+    world.advance(30)
+    assert "43 would take at least 1m30s (soak and guard), and the window closes in" in world.action().reason
+    assert walked == [100]
