@@ -27,7 +27,8 @@ _Component = Any
 def parse_holidays(content: bytes, where: str, year: int) -> tuple[Holiday, ...]:
     """Every event of `year`, the one after it, and those that reach into them; recurring ones once for each time.
 
-    In the order of their days. Raises InvalidDocument.
+    `year` is one in UTC: somewhere it is still the last day of the one before, so that is in it as well. In
+    the order of their days. Raises InvalidDocument.
     """
     # A quarter of a second, and most promoters read no such file.
     from recurring_ical_events import of  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
@@ -39,7 +40,7 @@ def parse_holidays(content: bytes, where: str, year: int) -> tuple[Holiday, ...]
     try:
         for event in events:
             _check(event, where)
-        found = of(calendar).between(date(year, 1, 1), date(year + 2, 1, 1))
+        found = of(calendar).between(date(year - 1, 12, 31), date(year + 2, 1, 1))
         holidays = [_holiday(event) for event in found]
     except InvalidDocument:
         raise

@@ -129,3 +129,18 @@ def test_check_goes_on_where_prometheus_does_not_answer(settings, tmp_path):
     result = CliRunner().invoke(main, ["check", str(tmp_path / "work"), "--prometheus", "http://127.0.0.1:9"])
     assert result.exit_code == 0
     assert "whether rollouts can end is not known, from production/resnet50 on" in result.stderr
+
+
+def test_check_warns_of_windows_that_are_too_short_for_the_traffic_of_now(settings, busy, tmp_path):
+    policy = tmp_path / "work/environments/production/resnet50/policy.yaml"
+    window = '  - {cron: "0 9 * * *", duration: DURATION, timezone: Europe/Berlin}\n'
+    said = []
+    for duration in ("15m", "8h"):
+        policy.write_text(f"{POLICY}soak: 5m\nguard: 10m\nwindows:\n{window.replace('DURATION', duration)}")
+        result = CliRunner().invoke(main, ["check", str(tmp_path / "work"), "--prometheus", busy[0]])
+        assert result.exit_code == 0, result.output
+        said.append(
+            "a rollout is expected to take 15m" in result.stderr and "the longest has 15m. Who" in result.stderr
+        )
+    # Where no rollout can end, that is said instead.
+    assert said == [busy[1], False]

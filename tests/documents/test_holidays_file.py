@@ -32,6 +32,11 @@ def test_days_times_and_what_comes_again_are_told_for_two_years():
     assert christmas == [Holiday("Christmas", date(year, 12, 24), date(year, 12, 27)) for year in (2026, 2027)]
 
 
+def test_the_last_day_of_the_year_is_told_while_it_lasts_anywhere():
+    content = calendar("SUMMARY:New Year's Eve|DTSTART;VALUE=DATE:20251231")
+    assert [holiday.begin for holiday in parse_holidays(content, "holidays.ics", 2026)] == [date(2025, 12, 31)]
+
+
 def test_an_exception_of_what_comes_again_is_none():
     content = calendar(
         "SUMMARY:Audit|DTSTART;VALUE=DATE:20260105|RRULE:FREQ=MONTHLY;COUNT=3|EXDATE;VALUE=DATE:20260205"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from builders import NOON, observation, policy, stored, version
 from fakes import POLICY, World
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from promoter.decisions.forecast import expected_course
@@ -140,6 +140,7 @@ def test_a_broken_calendar_bars_no_way_back():
     assert world.run(60, until=lambda: world.weight == 0)
 
 
+START = StartCanary(version(43), stored(43).digest, 1, 4, "newer")
 FORWARD = [
     SetWeight(version(43), 20, 2, "more"),
     Promote(version(43), stored(43).digest, "proven"),
@@ -158,12 +159,14 @@ SOME = st.builds(
 )
 
 
-@given(st.lists(SOME, min_size=1, max_size=3), st.integers(0, 366 * 24 * 60), st.sampled_from(FORWARD + BACK))
+@given(st.lists(SOME, min_size=1, max_size=3), st.integers(0, 366 * 24 * 60), st.sampled_from([START, *FORWARD, *BACK]))
 def test_never_a_raise_outside_a_window_and_always_a_way_back(some, minutes, action):
     now = NOON + timedelta(minutes=minutes)
     seen = observation(policy=policy(windows=tuple(some)))
-    decided = within_windows(seen, action, now)
     inside = open_until(some, (), now, now + timedelta(seconds=1)) is not None
+    # A start inside asks the forecast, which needs measurements.
+    assume(not (inside and action == START))
+    decided = within_windows(seen, action, now)
     if action in BACK or inside:
         assert decided == action
     else:
