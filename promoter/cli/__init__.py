@@ -14,7 +14,7 @@ _COMMANDS = {
     "run": ("promoter.cli.run", "run", "Watch and act, pass after pass, until stopped."),
     "once": ("promoter.cli.run", "once", "One pass; --dry-run shows the commit it would make."),
     "status": ("promoter.cli.status", "status", "What is served, what is on trial, and what it waits for."),
-    "history": ("promoter.cli.history", "history", "The decisions so far, read from the Git log."),
+    "history": ("promoter.cli.history", "history", "What became of each version, as a story; or every decision."),
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),

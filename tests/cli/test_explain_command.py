@@ -178,7 +178,7 @@ def test_a_persons_commit_is_named_with_its_author(explain):
     ("command", "line"),
     [
         ([], "  Before a pull request:     promoter check"),
-        (["explain"], "  promoter history             find the commit"),
+        (["explain"], "  promoter history --commits   find the commit"),
     ],
 )
 def test_the_help_leaves_examples_line_by_line(command, line):
