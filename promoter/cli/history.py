@@ -16,7 +16,7 @@ from promoter.cli.wiring import known_head, repository, tells_errors
 from promoter.control.chronicle import chronicle
 from promoter.documents.commit_message import DecisionRecord, read_trailers
 from promoter.documents.prose import sentence
-from promoter.documents.story import account, as_data, commits_line, headline, what_a_person_did, when
+from promoter.documents.story import account, as_data, commits_line, headline, span, what_a_person_did
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Ended, PastRollout, Step
 from promoter.domain.repository import Commit, Revision
@@ -112,21 +112,13 @@ def _tell(screen: Console, git: Repository, head: Revision, served: ServedModel,
 
 def _tell_rollout(screen: Console, rollout: PastRollout, served: ServedModel) -> None:
     head = Text(sentence(headline(rollout)), f"bold {_COLOURS.get(rollout.ended, '')}".strip())
-    began, ended = rollout.began_at, rollout.ended_at
-    span = when(began) if ended is None or ended == began else f"{when(began)} to {_end(rollout)}"
-    screen.print(Padding(head.append(f"  {span} UTC", "not bold dim"), (1, 0, 0, _INDENT)))
+    screen.print(Padding(head.append(f"  {span(rollout)} UTC", "not bold dim"), (1, 0, 0, _INDENT)))
     screen.print(Padding(Text(" ".join(account(rollout, served))), (0, 0, 0, _INDENT)))
     if rollout.ended is not Ended.PLACED:
         for step in rollout.of_people:
             screen.print(Padding(Text(what_a_person_did(step)), (0, 0, 0, 2 * _INDENT)))
     if line := commits_line(rollout):
         screen.print(Padding(Text(line, "dim"), (0, 0, 0, _INDENT)))
-
-
-def _end(rollout: PastRollout) -> str:
-    """The time of its end, with the day where that is another one."""
-    began, ended = rollout.began_at, rollout.ended_at or rollout.began_at
-    return f"{ended:%H:%M}" if ended.date() == began.date() else when(ended)
 
 
 def _tell_commits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from promoter.documents.commit_message import DecisionRecord, read_trailers
@@ -18,6 +18,7 @@ from promoter.domain.past_rollout import Ended, PastRollout, Step
 from promoter.domain.version import ModelVersion
 
 _SHOWN_DIGITS = 8
+_SHORT = timedelta(minutes=10)
 
 
 def headline(rollout: PastRollout) -> str:
@@ -121,6 +122,16 @@ def commits_line(rollout: PastRollout) -> str:
 def when(moment: datetime) -> str:
     """`22 Nov 2026 20:18`."""
     return f"{moment:%d %b %Y %H:%M}".lstrip("0")
+
+
+def span(rollout: PastRollout) -> str:
+    """From when to when, with the day of its end where that is another one; a short one to the second."""
+    began, ended = rollout.began_at, rollout.ended_at
+    if ended is None or ended == began:
+        return when(began)
+    if ended - began < _SHORT:
+        return f"{when(began)}:{began:%S} to {ended:%H:%M:%S}"
+    return f"{when(began)} to {f'{ended:%H:%M}' if ended.date() == began.date() else when(ended)}"
 
 
 def as_data(rollout: PastRollout, served: ServedModel) -> dict[str, Any]:
