@@ -16,6 +16,7 @@ _COMMANDS = {
     "status": ("promoter.cli.status", "status", "What is served, what is on trial, and what it waits for."),
     "history": ("promoter.cli.history", "history", "What became of each version, as a story; or every decision."),
     "report": ("promoter.cli.report", "report", "One rollout as a page: what happened, why, pictures, the commits."),
+    "metrics": ("promoter.cli.metrics", "metrics", "How delivery goes: lead time, frequency, failures, restoring."),
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),

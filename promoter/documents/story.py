@@ -69,10 +69,17 @@ def evidence_sentences(
     counted = f"Of {_counted(evidence.canary, version)}"
     if stable is not None and evidence.stable.requests:
         counted += f"; of {_counted(evidence.stable, stable)}"
-    weighed = f"The odds against {version} were {_odds(evidence.odds)}"
+    weighed = f"The odds against {version} were {recorded_odds(evidence.odds)}"
     if evidence.upper_bound is not None:
         weighed += f", and its excess of failures was below {percent(evidence.upper_bound)}"
     return f"{counted}.", f"{weighed}."
+
+
+def recorded_odds(odds: float | None) -> str:
+    """Odds that a commit tells, as people say them."""
+    if odds is None:
+        return "unknown"
+    return odds_text(math.log(odds) if odds > 0 else -math.inf)
 
 
 def reason(rollout: PastRollout) -> str:
@@ -201,12 +208,6 @@ def _counted(counts: ArmCounts, version: ModelVersion) -> str:
     share = percent(counts.bad, counts.requests)
     verb = "request" if counts.requests == 1 else "requests"
     return f"{grouped(counts.requests)} {verb} to {version}, {grouped(counts.bad)} failed ({share})"
-
-
-def _odds(odds: float | None) -> str:
-    if odds is None:
-        return "unknown"
-    return odds_text(math.log(odds) if odds > 0 else -math.inf)
 
 
 def _first_sentence(message: str) -> str:

@@ -81,6 +81,12 @@ class PastRollout:
         return first or (self.ended_at if self.ended in (Ended.PROMOTED, Ended.PLACED) else None)
 
     @property
+    def goes_back(self) -> bool:
+        """Whether an older version took the place of a newer stable one."""
+        became_stable = self.ended in (Ended.PROMOTED, Ended.PLACED)
+        return became_stable and self.stable is not None and self.version < self.stable
+
+    @property
     def of_people(self) -> tuple[Step, ...]:
         """What people committed meanwhile."""
         return tuple(step for step in self.steps if not step.commit.ours)

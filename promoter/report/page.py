@@ -10,7 +10,16 @@ from markupsafe import Markup
 
 from promoter.documents.evidence_text import RecordedEvidence
 from promoter.documents.prose import sentence
-from promoter.documents.story import account, headline, last_evidence, record_of, span, what_a_person_did, when
+from promoter.documents.story import (
+    account,
+    headline,
+    last_evidence,
+    record_of,
+    recorded_odds,
+    span,
+    what_a_person_did,
+    when,
+)
 from promoter.domain.duration import format_duration
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Ended, PastRollout, Step
@@ -40,7 +49,7 @@ def page(known: Gathered, commit_page: str | None, written_at: datetime) -> str:
     shown = curves(known)
     drawn = bool(shown.weights)
     environment = page_environment(Path(__file__).parent)
-    environment.filters |= {"when": when, "when_exactly": lambda moment: f"{moment:%H:%M:%S}"}
+    environment.filters |= {"when": when, "when_exactly": lambda moment: f"{moment:%H:%M:%S}", "odds": recorded_odds}
     return environment.get_template(_TEMPLATE).render(
         served=served,
         rollout=rollout,
