@@ -17,6 +17,7 @@ _COMMANDS = {
     "history": ("promoter.cli.history", "history", "What became of each version, as a story; or every decision."),
     "report": ("promoter.cli.report", "report", "One rollout as a page: what happened, why, pictures, the commits."),
     "metrics": ("promoter.cli.metrics", "metrics", "How delivery goes: lead time, frequency, failures, restoring."),
+    "notify": ("promoter.cli.notify", "notify", "Does a notification get to where its route leads?"),
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),

@@ -16,6 +16,7 @@ from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
 from promoter.domain.repository import MisnamedFolder, Revision
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.ports import Repository
 
 # Git hosts advise six pushes a minute and repository.
 _COMMITS_PER_MINUTE = 6
@@ -82,6 +83,11 @@ class Reconciler:
         due = [(verdict.seen, verdict.action) for verdict in verdicts if verdict.seen is not None]
         commit = draft(repository, due, head, now)
         return Survey(head, now, verdicts, inventory.misnamed, commit, stale)
+
+    @property
+    def repository(self) -> Repository:
+        """The environment repository, as the loop's thread reads it."""
+        return self._ports.repository
 
     def settle(self) -> bool:
         """Wait for the preflights that this process runs; True where any began, so that another pass is due."""

@@ -89,7 +89,7 @@ def reason(rollout: PastRollout) -> str:
     rejection = rollout.deciding.after.rejection(rollout.version)
     if rejection is not None:
         return rejection.reason
-    return _first_sentence(rollout.deciding.commit.message)
+    return first_sentence(rollout.deciding.commit.message)
 
 
 def last_evidence(rollout: PastRollout, served: ServedModel) -> RecordedEvidence | None:
@@ -210,8 +210,8 @@ def _counted(counts: ArmCounts, version: ModelVersion) -> str:
     return f"{grouped(counts.requests)} {verb} to {version}, {grouped(counts.bad)} failed ({share})"
 
 
-def _first_sentence(message: str) -> str:
-    """The first sentence of the body, or the subject where there is no body."""
+def first_sentence(message: str) -> str:
+    """The first sentence of a commit's body, or its subject where there is no body."""
     subject, _, rest = message.strip().partition("\n")
     # Only line breaks: thin spaces inside numbers stay.
     paragraph = rest.strip().split("\n\n")[0].replace("\n", " ").strip()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from builders import NOON, canary, release, stable, version
-from test_past_rollouts import REJECTED, steps
+from past_steps import REJECTED, steps
 
 from promoter.decisions.delivery import delivery
 from promoter.decisions.past_rollouts import chapters

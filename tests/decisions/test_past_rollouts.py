@@ -3,26 +3,12 @@
 from datetime import timedelta
 
 from builders import NOON, canary, release, stable, version
+from past_steps import REJECTED, steps
 
 from promoter.decisions.past_rollouts import chapters
 from promoter.domain.past_rollout import Ended, PastRollout, Step
-from promoter.domain.release import Rejection, Release
-from promoter.domain.repository import Commit
 
-REJECTED = Rejection(version(43), "too many failures")
 AT_ZERO, AT_FIVE = canary(weight=0), canary(weight=5)
-
-
-def steps(*releases, people=()):
-    """Each release a commit of the promoter's, a minute apart; those whose number is in `people` are Ada's."""
-    made, before = [], Release()
-    for number, after in enumerate(releases):
-        ours = number not in people
-        author = "promoter" if ours else "Ada"
-        commit = Commit(f"{number:040x}", NOON + timedelta(minutes=number), author, f"commit {number}\n", ours, None)
-        made.append(Step(commit, before, after))
-        before = after
-    return made
 
 
 def only(*releases, people=()):
