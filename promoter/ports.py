@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -48,6 +48,9 @@ class Repository(Protocol):
 
     def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
         """The newest commits, those that changed something under `folder` where one is given."""
+
+    def logs(self, revision: Revision, folders: Collection[str], limit: int = 50) -> Mapping[str, tuple[Commit, ...]]:
+        """As `log` for each of `folders`, for little more than one of them costs."""
 
     def resolve(self, head: Revision, text: str) -> Commit:
         """The commit that a person means: a hash, or its beginning, or `HEAD` or the branch's name for `head`.

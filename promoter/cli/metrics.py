@@ -15,7 +15,7 @@ from rich.text import Text
 
 from promoter.cli.options import Duration, console
 from promoter.cli.wiring import known_head, repository, store_at, tells_errors
-from promoter.control.chronicle import chronicle
+from promoter.control.chronicle import chronicles
 from promoter.decisions.delivery import History, delivery
 from promoter.documents.policy_file import parse_policy
 from promoter.domain.delivery import Delivery, Spread
@@ -65,10 +65,11 @@ def dora(*, environment: str | None, span: timedelta, ask_stores: bool, as_json:
     if since == until:
         raise InvalidInput("--since 0s looks at no time at all: write it like 90d")
     by_environment: dict[str, list[History]] = {}
-    # A thousand models take seconds, and longer where stores are asked.
-    with click.progressbar(models, label="Reading histories", file=sys.stderr) as shown:
-        for served in shown:
-            rollouts = [entry for entry in chronicle(git, head, served) if isinstance(entry, PastRollout)]
+    # A long history takes seconds, and longer where stores are asked.
+    told = chronicles(git, head, models)
+    with click.progressbar(told, length=len(models), label="Reading histories", file=sys.stderr) as shown:
+        for served, chapters in shown:
+            rollouts = [entry for entry in chapters if isinstance(entry, PastRollout)]
             recent = [entry for entry in rollouts if entry.ended_at is not None and entry.ended_at > since]
             published = dict(_published(git, head, served, recent)) if ask_stores else {}
             by_environment.setdefault(served.environment, []).append((rollouts, published))

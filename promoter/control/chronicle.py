@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from promoter.decisions.past_rollouts import chapters
 from promoter.documents.release_file import parse_release
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Chapter, Step
 from promoter.domain.release import Release
-from promoter.domain.repository import Revision
+from promoter.domain.repository import Commit, Revision
 from promoter.errors import InvalidDocument
 from promoter.ports import Repository
 
@@ -22,11 +22,20 @@ def chronicle(repository: Repository, head: Revision, served: ServedModel) -> tu
 
     Of a folder with more than 10 000 commits only the newest are told.
     """
-    return chapters(_steps(repository, head, served))
+    return chapters(_steps(repository, served, repository.log(head, served.folder, MOST_COMMITS)))
 
 
-def _steps(repository: Repository, head: Revision, served: ServedModel) -> Iterator[Step]:
-    log = repository.log(head, served.folder, MOST_COMMITS)[::-1]
+def chronicles(
+    repository: Repository, head: Revision, models: Iterable[ServedModel]
+) -> Iterator[tuple[ServedModel, tuple[Chapter, ...]]]:
+    """The same of many models, with one walk through the history."""
+    by_folder = {served.folder: served for served in models}
+    for folder, log in repository.logs(head, by_folder.keys(), MOST_COMMITS).items():
+        yield by_folder[folder], chapters(_steps(repository, by_folder[folder], log))
+
+
+def _steps(repository: Repository, served: ServedModel, newest_first: Sequence[Commit]) -> Iterator[Step]:
+    log = newest_first[::-1]
     parent = log[0].parent if log else None
     before = Release() if parent is None else _release(repository, parent, served, Release())[0]
     for commit in log:
