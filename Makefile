@@ -63,4 +63,4 @@ clean: ## Stop sandboxes and remove what was built; .venv and .tools stay
 
 .venv/.dev: pyproject.toml uv.lock | .tools/bin/uv
 	@echo "Python packages: installing what the checks and tests need into .venv"
-	@uv sync --locked --inexact --extra sandbox --extra signing --extra workflows && touch .venv/.demo $@
+	@uv sync --locked --inexact --extra notify --extra sandbox --extra signing --extra workflows && touch .venv/.demo $@

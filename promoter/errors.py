@@ -80,6 +80,10 @@ class PreflightUnavailable(Unavailable):
     """A preflight came to no result."""
 
 
+class MessageFailed(Unavailable):
+    """A message did not get to where a route leads."""
+
+
 class HeadMoved(PromoterError):
     """Somebody pushed between our read and our push; the pass is computed again."""
 

@@ -1,8 +1,8 @@
-"""What control asks of the outside: six protocols, one for each world."""
+"""What control asks of the outside: a protocol for each world."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from promoter.domain.application import Application
 from promoter.domain.completeness import Completeness
 from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
+from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
@@ -47,6 +48,9 @@ class Repository(Protocol):
 
     def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
         """The newest commits, those that changed something under `folder` where one is given."""
+
+    def logs(self, revision: Revision, folders: Collection[str], limit: int = 50) -> Mapping[str, tuple[Commit, ...]]:
+        """As `log` for each of `folders`, for little more than one of them costs."""
 
     def resolve(self, head: Revision, text: str) -> Commit:
         """The commit that a person means: a hash, or its beginning, or `HEAD` or the branch's name for `head`.
@@ -130,3 +134,23 @@ class Leadership(Protocol):
 
     def held(self) -> bool:
         """Whether this process leads now, as far as it can know. Asks nobody, and may be asked at any time."""
+
+
+class Journal(Protocol):
+    """The record in Git of what people were told, so that nobody is told twice. Used by one thread."""
+
+    def read(self) -> Notified | None:
+        """The record, None where there is none yet. Raises RepositoryUnavailable, and InvalidDocument."""
+
+    def write(self, notified: Notified, at: datetime) -> None:
+        """Replace the record that was read or written last, by compare-and-swap.
+
+        Raises HeadMoved where another promoter has replaced it, PushRefused, and RepositoryUnavailable.
+        """
+
+
+class Messenger(Protocol):
+    """Who carries messages to people."""
+
+    def send(self, route: Route, title: str, text: str, severity: Severity) -> None:
+        """Raises MessageFailed, whose text never shows where the route leads."""

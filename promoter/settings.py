@@ -25,6 +25,7 @@ from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
 _MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
+_NOTIFY = "NOTIFY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Settings:
     """Everything the promoter is told from outside. preflight: where, None for none at all.
 
     workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
-    whoever else does.
+    whoever else does. notify: the file of routes for notifications, None for none.
     """
 
     git: GitRemote
@@ -93,6 +94,7 @@ class Settings:
     listen: Listen | None
     lease: LeaseName | None
     log_format: Literal["json", "text"]
+    notify: Path | None
 
 
 def git_remote(environment: Mapping[str, str]) -> GitRemote:
@@ -106,6 +108,11 @@ def git_remote(environment: Mapping[str, str]) -> GitRemote:
 def model_public_key(environment: Mapping[str, str]) -> Path | None:
     """The part that a preflight needs: the file of the key that versions have to be signed with."""
     return _Reader(environment).path(_MODEL_PUBLIC_KEY)
+
+
+def notify_file(environment: Mapping[str, str]) -> Path | None:
+    """The part that a trial message needs: the file of routes."""
+    return _Reader(environment).path(_NOTIFY)
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -136,6 +143,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         listen=read.listen("LISTEN"),
         lease=_lease(read),
         log_format="text" if read.choice("LOG_FORMAT", ("json", "text")) == "text" else "json",
+        notify=read.path(_NOTIFY),
     )
     read.done()
     return built

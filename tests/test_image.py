@@ -13,8 +13,10 @@ import sys
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+import apprise
 import boto3
 import botocore
+import pygments
 import pytest
 from packaging.requirements import Requirement
 
@@ -52,18 +54,27 @@ def kept_services():
     return set(re.findall(r"! -name ([-\w]+)", stage("build-promoter")))
 
 
+def is_left_out(path):
+    """Whether the Dockerfile takes this file of a package away again."""
+    if service := re.fullmatch(r"botocore/data/([-\w]+)/.*", path):
+        return service[1] not in kept_services()
+    return path.endswith(".pyc") or re.fullmatch(r"apprise/i18n/\w+/.*|pygments/lexers/[a-z]\w*\.py", path) is not None
+
+
 def test_the_promoters_layer_leaves_room_for_its_base(packages):
-    kept, total = kept_services(), 0
-    for package in packages:
-        for file in package.files or ():
-            service = re.fullmatch(r"botocore/data/([-\w]+)/.*", file.as_posix())
-            if file.suffix == ".pyc" or (service and service[1] not in kept):
-                continue
-            total += file.locate().stat().st_size
+    lines = stage("build-promoter")
+    assert "apprise/i18n -mindepth 1 -maxdepth 1 -type d -exec rm -r" in lines
+    assert "pygments/lexers -name '[a-z]*.py' -delete" in lines
+    total = sum(
+        file.locate().stat().st_size
+        for package in packages
+        for file in package.files or ()
+        if not is_left_out(file.as_posix())
+    )
     own = sum(
         path.stat().st_size for path in (PROJECT / "promoter").rglob("*") if path.suffix != ".pyc" and path.is_file()
     )
-    assert 50e6 < total + own < MOST
+    assert 50e6 < total + own < MOST, total + own
 
 
 def test_nothing_of_tensorflow_is_in_the_promoters_image(packages):
@@ -91,6 +102,31 @@ def test_the_services_that_are_left_are_enough_for_stores(tmp_path):
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "botocore" / "data" / "ec2").exists()
     assert Path(boto3.__file__).exists()
+
+
+def test_tables_and_messages_need_nothing_of_what_is_left_out(tmp_path):
+    for library in (Path(apprise.__file__).parent, Path(pygments.__file__).parent):
+        for file in library.rglob("*"):
+            path = file.relative_to(library.parent)
+            if file.is_file() and not is_left_out(path.as_posix()):
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, tmp_path / path)
+    program = (
+        "import apprise, pygments, rich.console, rich.table, rich.text, rich.progress, rich.live\n"
+        f"assert apprise.__file__.startswith('{tmp_path}') and pygments.__file__.startswith('{tmp_path}')\n"
+        "table = rich.table.Table('a'); table.add_row(rich.text.Text('b')); rich.console.Console().print(table)\n"
+        "target = apprise.Apprise(); assert target.add('json://127.0.0.1:9')\n"
+        "assert not target.notify(body='x', title='y')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "LANG": "de_DE.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "apprise" / "i18n" / "de").exists()
 
 
 def test_images_run_as_the_charts_user():

@@ -48,7 +48,7 @@ def explain(*, commit: str, model: str | None, environment: str | None, as_json:
     MODEL narrows a commit that is about several models to one.
 
     \b
-    promoter history             find the commit
+    promoter history --commits   find the commit
     promoter explain 5d1c0ffe    what it says, and what comes out today
 
     The release and the policy are read as they stood before the commit, the counts are fetched from Prometheus once

@@ -1,4 +1,4 @@
-"""`promoter history`: the decisions so far, a table for people, JSON for programs."""
+"""`promoter history`: what became of each version of a model as a story, or the decisions one by one."""
 
 from __future__ import annotations
 
@@ -7,26 +7,123 @@ from collections.abc import Iterator
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from promoter.cli.options import console
 from promoter.cli.wiring import known_head, repository, tells_errors
+from promoter.control.chronicle import chronicle
 from promoter.documents.commit_message import DecisionRecord, read_trailers
-from promoter.domain.repository import Commit
+from promoter.documents.prose import sentence
+from promoter.documents.story import account, as_data, commits_line, headline, span, what_a_person_did
+from promoter.domain.names import ServedModel
+from promoter.domain.past_rollout import Ended, PastRollout, Step
+from promoter.domain.repository import Commit, Revision
+from promoter.errors import InvalidInput
+from promoter.ports import Repository
+
+_PLAIN_WIDTH = 100
+_INDENT = 2
+
+_COLOURS = {Ended.PROMOTED: "green", Ended.REVERTED: "red", Ended.REFUSED: "red", Ended.UNDER_WAY: "yellow"}
 
 
 @click.command()
 @click.argument("model", required=False)
 @click.option("--environment", help="Only this environment.")
+@click.option("--commits", is_flag=True, help="A line for each commit instead of a story; so it is without MODEL.")
 @click.option(
-    "--limit", default=30, show_default=True, type=click.IntRange(1, 10_000), help="How many commits to read."
+    "--limit",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="How many rollouts to tell; with --commits, how many commits to read.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for programs.")
 @tells_errors
-def history(*, model: str | None, environment: str | None, limit: int, as_json: bool) -> None:
-    """The decisions so far, read from the Git log, newest first. MODEL narrows them to one model."""
+def history(*, model: str | None, environment: str | None, commits: bool, limit: int, as_json: bool) -> None:
+    """What became of each version of MODEL (or GROUP/MODEL), newest first, as Git tells it.
+
+    A paragraph for each rollout: how it ended and after how long, the weights it had, why, on what evidence, and what
+    people did meanwhile. What people changed between rollouts stands where it happened.
+
+    \b
+    promoter history ranker                          every environment that serves it
+    promoter history ranker --environment production --limit 3
+    promoter history --commits                       every decision about any model, a line each
+
+    Nothing is asked but Git. `promoter explain COMMIT` computes a decision again.
+    """  # noqa: D301 - Click's mark for "leave these lines alone" is a real backspace
     git = repository()
     head = known_head(git)
+    if model is None or commits:
+        _tell_commits(git, head, model, environment, limit=limit, as_json=as_json)
+        return
+    found = models_named(git, head, model, environment)
+    if as_json:
+        for served in found:
+            for rollout in _rollouts(git, head, served)[:limit]:
+                click.echo(json.dumps(as_data(rollout, served), ensure_ascii=False))
+        return
+    screen = console(_PLAIN_WIDTH)
+    for served in found:
+        screen.print(Text(str(served), "bold"))
+        _tell(screen, git, head, served, limit)
+
+
+def models_named(git: Repository, head: Revision, model: str, environment: str | None) -> list[ServedModel]:
+    """Every model in scope that is meant by MODEL or GROUP/MODEL. Raises InvalidInput where there is none."""
+    models = git.inventory(head).models
+    group, _, name = model.rpartition("/")
+    found = [
+        served
+        for served in models
+        if served.model == name and group in ("", served.group) and environment in (None, served.environment)
+    ]
+    if not found:
+        where = f" in {environment}" if environment else ""
+        known = ", ".join(map(str, models[:20])) or "none at all"
+        raise InvalidInput(f"there is no model {model}{where}; those in scope are: {known}")
+    return found
+
+
+def _rollouts(git: Repository, head: Revision, served: ServedModel) -> list[PastRollout]:
+    return [chapter for chapter in chronicle(git, head, served)[::-1] if isinstance(chapter, PastRollout)]
+
+
+def _tell(screen: Console, git: Repository, head: Revision, served: ServedModel, limit: int) -> None:
+    """Chapter by chapter, the newest first."""
+    told = 0
+    for chapter in chronicle(git, head, served)[::-1]:
+        if isinstance(chapter, Step):
+            if not chapter.commit.ours:
+                screen.print(Padding(Text(what_a_person_did(chapter), "dim"), (1, 0, 0, _INDENT)))
+            continue
+        if told == limit:
+            screen.print(Text("\nEarlier rollouts are left out: --limit tells more.", "dim"))
+            break
+        told += 1
+        _tell_rollout(screen, chapter, served)
+    if not told:
+        screen.print(Padding("No version of it has been served or tried yet.", (1, 0, 0, _INDENT)))
+    screen.print()
+
+
+def _tell_rollout(screen: Console, rollout: PastRollout, served: ServedModel) -> None:
+    head = Text(sentence(headline(rollout)), f"bold {_COLOURS.get(rollout.ended, '')}".strip())
+    screen.print(Padding(head.append(f"  {span(rollout)} UTC", "not bold dim"), (1, 0, 0, _INDENT)))
+    screen.print(Padding(Text(" ".join(account(rollout, served))), (0, 0, 0, _INDENT)))
+    if rollout.ended is not Ended.PLACED:
+        for step in rollout.of_people:
+            screen.print(Padding(Text(what_a_person_did(step)), (0, 0, 0, 2 * _INDENT)))
+    if line := commits_line(rollout):
+        screen.print(Padding(Text(line, "dim"), (0, 0, 0, _INDENT)))
+
+
+def _tell_commits(
+    git: Repository, head: Revision, model: str | None, environment: str | None, *, limit: int, as_json: bool
+) -> None:
     rows = [
         (commit, record)
         for commit in git.log(head, limit=limit)
@@ -48,7 +145,9 @@ def _records(commit: Commit) -> Iterator[DecisionRecord | None]:
 def _is_asked_for(record: DecisionRecord | None, model: str | None, environment: str | None) -> bool:
     if record is None:
         return model is None and environment is None
-    return model in (None, record.served.model) and environment in (None, record.served.environment)
+    group, _, name = (model or "").rpartition("/")
+    served = record.served
+    return name in ("", served.model) and group in ("", served.group) and environment in (None, served.environment)
 
 
 def _as_data(commit: Commit, record: DecisionRecord | None) -> dict[str, object]:

@@ -12,11 +12,12 @@ import click
 from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
-from promoter.cli.wiring import lease, reconciler, repository, tells_errors, told
-from promoter.control.loop import LONGEST_BACKOFF, Loop
+from promoter.cli.wiring import lease, notifier, reconciler, repository, tells_errors, told
+from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
+from promoter.settings import Settings
 from promoter.telemetry import Endpoints, Health, PassMetrics, serve
 
 
@@ -39,7 +40,9 @@ def run() -> None:
     with ExitStack() as open_until_the_end:
         leadership = None if given.lease is None else open_until_the_end.enter_context(lease(given.lease).kept())
         if given.listen is None:
-            Loop(reconciler(given), given.pass_interval, leadership=leadership).run(stop)
+            passes = reconciler(given)
+            telling = _telling(given, passes, open_until_the_end)
+            Loop(passes, given.pass_interval, leadership=leadership, audiences=telling).run(stop)
             return
         metrics = PassMetrics(CollectorRegistry())
         health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
@@ -47,7 +50,18 @@ def run() -> None:
         endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
         open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
         passes = reconciler(given, metrics=metrics)
-        Loop(passes, given.pass_interval, leadership=leadership, audiences=(health, metrics)).run(stop)
+        audiences: tuple[Audience, ...] = (health, metrics, *_telling(given, passes, open_until_the_end))
+        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences).run(stop)
+
+
+def _telling(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
+    """Whoever tells people what happened; nobody where no routes are set."""
+    telling = notifier(given, passes.repository)
+    if telling is None:
+        return ()
+    telling.start()
+    open_until_the_end.callback(telling.stop)
+    return (telling,)
 
 
 @click.command()

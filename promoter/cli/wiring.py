@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from promoter.adapters.argocd import ArgoCluster
-from promoter.adapters.git import GitRepository, GitSettings
+from promoter.adapters.git import GitJournal, GitRepository, GitSettings
 from promoter.adapters.lease import LeaseLeadership, LeaseSettings
 from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.prometheus import PrometheusMetrics
@@ -27,19 +27,21 @@ from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
 from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
-from promoter.cli.options import needs_hera
+from promoter.cli.options import content_of, needs, needs_hera
 from promoter.control.explain import Explainer
+from promoter.control.notifier import Notifier
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
 from promoter.doctor.patient import Patient
+from promoter.documents.notify_file import parse_routes
 from promoter.domain.completeness import Completeness
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
-from promoter.ports import Preflights, Repository
+from promoter.ports import Messenger, Preflights, Repository
 from promoter.settings import GitRemote, LeaseName, Settings, git_remote, settings
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
 
@@ -186,6 +188,26 @@ def _measured(real: Ports, metrics: PassMetrics) -> Ports:
         measured(real.cluster, "argocd", frozenset({"application"}), metrics),
         None if real.preflights is None else MeasuredPreflights(real.preflights, metrics),
     )
+
+
+def messenger() -> Messenger:
+    """Who carries messages to people. Raises InvalidInput where the extra `notify` is not installed."""
+    needs("notify", "notifications need Apprise", "apprise")
+    from promoter.adapters.apprise_messenger import AppriseMessenger  # noqa: PLC0415 - a second that few need
+
+    return AppriseMessenger()
+
+
+def notifier(given: Settings, git: Repository) -> Notifier | None:
+    """Whoever tells people, None where the settings name no routes. git: as the loop's thread reads it.
+
+    Raises InvalidInput where the file of routes is not as it must be.
+    """
+    if given.notify is None:
+        return None
+    routes = parse_routes(content_of(given.notify, "Write it as docs/notifications.md says"), str(given.notify))
+    beside = given.git.clone.with_name(f"{given.git.clone.stem}-notified.git")
+    return Notifier(git, GitJournal(_git_settings(given.git), beside), messenger(), routes)
 
 
 def lease(name: LeaseName) -> LeaseLeadership:

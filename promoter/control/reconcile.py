@@ -20,6 +20,7 @@ from promoter.domain.release import Release
 from promoter.domain.repository import MisnamedFolder, Revision
 from promoter.domain.shared_limits import SharedLimits
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.ports import Repository
 
 # Git hosts advise six pushes a minute and repository.
 _COMMITS_PER_MINUTE = 6
@@ -102,6 +103,11 @@ class Reconciler:
         commit = draft(repository, due, head, now)
         standing = self._standing(verdicts, head, limits)
         return Survey(head, now, verdicts, inventory.misnamed, commit, stale, standing)
+
+    @property
+    def repository(self) -> Repository:
+        """The environment repository, as the loop's thread reads it."""
+        return self._ports.repository
 
     def settle(self) -> bool:
         """Wait for the preflights that this process runs; True where any began, so that another pass is due."""

@@ -322,3 +322,15 @@ def test_an_inventory_of_three_thousand_folders_is_read(tmp_path):
     promoter = promoter_of(remote.url, tmp_path / "clone")
 
     assert len(promoter.inventory(promoter.fetch()).models) == 3000
+
+
+def test_the_logs_of_many_folders_are_those_of_each(remote, promoter):
+    folders = (RESNET.rsplit("/", 1)[0], RANKER.rsplit("/", 1)[0], "environments/none")
+    for number in range(4):
+        remote.commit({(RESNET, RANKER)[number % 2]: f"release: {{}} # {number}\n"}, f"Change {number}")
+    remote.commit({RESNET: "release: {} # both\n", RANKER: "release: {} # both\n"}, "Change both")
+    head = promoter.fetch()
+    for limit in (1, 50):
+        logs = promoter.logs(head, folders, limit)
+        assert logs == {folder: promoter.log(head, folder, limit) for folder in folders}
+    assert [len(logs[folder]) for folder in folders] == [4, 4, 0]

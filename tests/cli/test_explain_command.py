@@ -9,12 +9,11 @@ import pytest
 from builders import version
 from click.testing import CliRunner
 from fakes import Behaviour, World
+from world_repository import pushed
 
 from promoter.cli import main
 from promoter.domain.application import Health
 from promoter.domain.measurements import Measurements
-
-EMAILS = {"promoter": "promoter@localhost", "Ada": "ada@example.com"}
 
 
 def reverted():
@@ -23,23 +22,6 @@ def reverted():
     world.behaviour[43] = Behaviour(bad=0.1)
     assert world.run(600, until=lambda: bool(world.release.rejected) and world.release.canary is None)
     return world
-
-
-def pushed(world, folder):
-    """The world's commits in a bare repository."""
-    stream = []
-    for entry in world.repository.commits:
-        signature = f"{entry['author']} <{EMAILS[entry['author']]}> {int(entry['at'].timestamp())} +0000"
-        stream += [b"commit refs/heads/main", f"author {signature}\ncommitter {signature}".encode()]
-        stream += [data(entry["message"].encode())]
-        for path, content in entry["tree"].items():
-            stream += [f"M 100644 inline {path}".encode(), data(content)]
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", folder], check=True)
-    subprocess.run(["git", "-C", folder, "fast-import", "--quiet"], input=b"\n".join(stream) + b"\n", check=True)
-
-
-def data(content):
-    return b"data %d\n%s" % (len(content), content)
 
 
 class Command:
@@ -178,7 +160,7 @@ def test_a_persons_commit_is_named_with_its_author(explain):
     ("command", "line"),
     [
         ([], "  Before a pull request:     promoter check"),
-        (["explain"], "  promoter history             find the commit"),
+        (["explain"], "  promoter history --commits   find the commit"),
     ],
 )
 def test_the_help_leaves_examples_line_by_line(command, line):

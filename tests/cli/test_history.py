@@ -49,9 +49,9 @@ def test_the_newest_decision_comes_first_and_fits_a_terminal(settings):
 
 
 def test_a_model_narrows_it_and_programs_get_json(settings):
-    lines = history(settings, "resnet50", "--environment", "production", "--json").output.splitlines()
+    lines = history(settings, "resnet50", "--environment", "production", "--commits", "--json").output.splitlines()
     assert [json.loads(line)["action"] for line in lines] == ["set-weight"]
-    assert history(settings, "other", "--json").output == ""
+    assert history(settings, "other", "--commits", "--json").output == ""
 
 
 def test_a_remote_that_went_away_leaves_what_is_known_and_a_warning(settings, tmp_path):

@@ -61,6 +61,7 @@ def eventually(question, holds, seconds=30):
 def test_it_tells_of_its_passes_until_it_is_told_to_stop(remote, tmp_path):
     port = free_port()
     (tmp_path / "token").write_text("secret", encoding="utf-8")
+    (tmp_path / "routes.yaml").write_text(f"routes: [{{name: chat, url_file: {tmp_path}/token}}]\n", encoding="utf-8")
     told = {
         "PROMOTER_REPOSITORY": remote.as_uri(),
         "PROMOTER_CLONE": str(tmp_path / "clone.git"),
@@ -70,6 +71,7 @@ def test_it_tells_of_its_passes_until_it_is_told_to_stop(remote, tmp_path):
         "PROMOTER_PREFLIGHT": "off",
         "PROMOTER_PASS_INTERVAL": "1s",
         "PROMOTER_LISTEN": f"127.0.0.1:{port}",
+        "PROMOTER_NOTIFY": str(tmp_path / "routes.yaml"),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "promoter", "run"], env=os.environ | told, stderr=subprocess.PIPE, text=True
@@ -81,6 +83,8 @@ def test_it_tells_of_its_passes_until_it_is_told_to_stop(remote, tmp_path):
         assert "promoter_models 1.0" in metrics
         assert "promoter_leader 1.0" in metrics
         assert 'promoter_peer_call_seconds_count{call="fetch",peer="git"}' in metrics
+        notified = remote / "refs" / "promoter" / "notified"
+        eventually(notified.exists, bool)
         remote.rename(tmp_path / "gone.git")
         gone = 'promoter_passes_total{result="repository_unavailable"} 1.0'
         eventually(lambda: ask(port, "/metrics")[1], lambda text: gone in text)

@@ -75,6 +75,11 @@ A JSON list. Takes the root context.
       "items" (list (dict "key" .key "path" "key.pem"))) }}
 {{- end }}
 {{- end }}
+{{- with .Values.notify }}
+{{- if .secretName }}
+{{- $files = append $files (dict "name" "notify" "mount" "/etc/promoter/notify" "secret" .secretName "items" list) }}
+{{- end }}
+{{- end }}
 {{- with .Values.stores.gcs }}
 {{- if .secretName }}
 {{- $files = append $files (dict "name" "gcs" "mount" "/etc/promoter/gcs" "secret" .secretName

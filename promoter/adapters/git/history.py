@@ -5,7 +5,7 @@ Everything is read from trees and signatures. Trailers are never an input: anybo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -64,6 +64,23 @@ class History:
             if folder is None or self._changed(commit, folder):
                 commits.append(self.commit(commit))
         return tuple(commits)
+
+    def logs(self, head: pygit2.Commit, folders: Collection[str], limit: int) -> dict[str, tuple[Commit, ...]]:
+        """As `log` for each folder, in one walk: each commit is compared with its parent once."""
+        found: dict[str, list[Commit]] = {folder: [] for folder in folders}
+        for commit in self._first_parents(head):
+            before = commit.parents[0].tree if commit.parent_ids else None
+            changed: set[str] = set()
+            for difference in differences(self._repository, before, commit.tree):
+                path = difference.path
+                while path:
+                    if path in found:
+                        changed.add(path)
+                    path = path.rpartition("/")[0]
+            for folder in changed:
+                if len(found[folder]) < limit:
+                    found[folder].append(self.commit(commit))
+        return {folder: tuple(commits) for folder, commits in found.items()}
 
     def commit(self, commit: pygit2.Commit) -> Commit:
         """One commit as a value."""

@@ -135,7 +135,7 @@ class Remote:
             remote.write(*repository.read(oid))
         branch = self._settings.branch_ref
         with remote.transaction() as transaction:
-            _lock(transaction, branch)
+            lock(transaction, branch)
             head = remote.references[branch].target
             if head == commit:
                 raise AlreadyPushed
@@ -191,7 +191,7 @@ class Remote:
         return RepositoryUnavailable(f"{self._settings.address} did not answer: {sentence(str(error))}")
 
 
-def _lock(transaction: pygit2.transaction.ReferenceTransaction, reference: str) -> None:
+def lock(transaction: pygit2.transaction.ReferenceTransaction, reference: str) -> None:
     """Lock `reference`, waiting up to a second for another writer to finish."""
     deadline = time.monotonic() + _LOCK_PATIENCE_S
     while True:

@@ -8,7 +8,7 @@ state cannot be pushed, because the push compares heads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -182,6 +182,10 @@ class GitRepository:
     def log(self, revision: Revision, folder: str | None = None, limit: int = 50) -> tuple[Commit, ...]:
         with self._reading() as repository:
             return self._history_of(repository).log(self._commit(revision), folder, limit)
+
+    def logs(self, revision: Revision, folders: Collection[str], limit: int = 50) -> Mapping[str, tuple[Commit, ...]]:
+        with self._reading() as repository:
+            return self._history_of(repository).logs(self._commit(revision), folders, limit)
 
     def resolve(self, head: Revision, text: str) -> Commit:
         with self._reading() as repository:

@@ -9,6 +9,7 @@ from statistics import median
 
 from promoter.domain.release import Release
 from promoter.domain.version import ModelVersion
+from promoter.pictures.in_page import Mark
 from promoter.sandbox.demo.commits import RecordedCommit, by_version
 from promoter.sandbox.demo.events import decisions
 from promoter.sandbox.demo.record import Course, Record, during
@@ -35,16 +36,12 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A decision, in a word, at the time of the verdict (seconds since the drop)."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class Story:
-    """One course. weights: percent of requests to the canary, by Envoy, from a time on. length: in seconds."""
+    """One course.
+
+    weights: percent of requests to the canary, by Envoy, from a time on. marks: decisions, at the time of their
+    verdicts. Times are seconds since the drop, and so is the length.
+    """
 
     course: Course
     canary: Arm

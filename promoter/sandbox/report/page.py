@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
-from promoter.domain.figures import grouped, percent
+from promoter.pictures.page import page_environment
 from promoter.sandbox.demo.commits import RecordedCommit, split
 from promoter.sandbox.demo.record import Record
 from promoter.sandbox.demo.summary import LONGEST_TO_LIVE, Summary, VersionSummary, shortcomings
@@ -34,14 +33,8 @@ def write_report(path: Path, record: Record, summary: Summary) -> None:
 
 def page(record: Record, summary: Summary) -> str:
     """The page's text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"grouped": grouped, "percent": percent, "clock_time": _clock_time, "shares": _shares}
+    environment = page_environment(Path(__file__).parent)
+    environment.filters |= {"clock_time": _clock_time, "shares": _shares}
     return environment.get_template(_TEMPLATE).render(
         summary=summary,
         chapters=_chapters(record, summary),

@@ -1,0 +1,64 @@
+"""What there is to tell people: from the commits since the last look, and from what a pass found standing still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from promoter.control.reconcile import Survey
+from promoter.documents.commit_message import read_trailers
+from promoter.documents.notice_text import held_notice, notices_of
+from promoter.documents.release_file import parse_release
+from promoter.domain.action import Hold
+from promoter.domain.duration import format_duration
+from promoter.domain.names import ServedModel
+from promoter.domain.notice import Notice
+from promoter.domain.past_rollout import Step
+from promoter.domain.release import Release
+from promoter.domain.repository import Revision
+from promoter.errors import InvalidDocument
+from promoter.ports import Repository
+
+# A promoter that was away for longer than so many commits tells of the newest ones only.
+_MOST_COMMITS = 200
+
+
+def notices_since(repository: Repository, since: Revision, head: Revision) -> tuple[Notice, ...]:
+    """What the promoter's commits after `since` did, the oldest first; nothing where history was written anew."""
+    return tuple(_notices_since(repository, since, head)) if repository.contains(head, since) else ()
+
+
+def _notices_since(repository: Repository, since: Revision, head: Revision) -> Iterator[Notice]:
+    fresh = []
+    for commit in repository.log(head, limit=_MOST_COMMITS):
+        if commit.revision == since:
+            break
+        fresh.append(commit)
+    for commit in reversed(fresh):
+        if not commit.ours or commit.parent is None:
+            continue
+        for record in read_trailers(commit.message):
+            before = _release(repository, commit.parent, record.served)
+            after = _release(repository, commit.revision, record.served)
+            if before is not None and after is not None:
+                yield from notices_of(Step(commit, before, after), record.served)
+
+
+def standing_still(survey: Survey, after: timedelta) -> Iterator[Notice]:
+    """A notice for each rollout in which nothing has changed for longer than `after`."""
+    for verdict in survey.verdicts:
+        seen = verdict.seen
+        if seen is None or seen.release.canary is None or not isinstance(verdict.action, Hold):
+            continue
+        if survey.at - seen.changed.at > after:
+            version, since = seen.release.canary.version, seen.changed.revision
+            yield held_notice(verdict.served, version, since, format_duration(after), verdict.action.reason)
+
+
+def _release(repository: Repository, revision: Revision, served: ServedModel) -> Release | None:
+    """None where a person's file does not parse: then nobody knows what changed."""
+    try:
+        content = repository.read(revision, served.release_path)
+        return Release() if content is None else parse_release(content, served.release_path)
+    except InvalidDocument:
+        return None
