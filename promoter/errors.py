@@ -11,7 +11,8 @@ PromoterError
 │   ├── StoreUnavailable
 │   ├── MetricsUnavailable
 │   ├── ClusterUnavailable
-│   └── PreflightUnavailable
+│   ├── PreflightUnavailable
+│   └── ForgeUnavailable
 ├── HeadMoved               somebody pushed first; the pass is computed again
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
@@ -78,6 +79,10 @@ class ClusterUnavailable(Unavailable):
 
 class PreflightUnavailable(Unavailable):
     """A preflight came to no result."""
+
+
+class ForgeUnavailable(Unavailable):
+    """The forge did not answer, or did not do what it was asked."""
 
 
 class HeadMoved(PromoterError):

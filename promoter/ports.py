@@ -1,4 +1,4 @@
-"""What control asks of the outside: six protocols, one for each world."""
+"""What control asks of the outside: seven protocols, one for each world."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from promoter.domain.completeness import Completeness
 from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.preflight import Preflight, PreflightRequest
+from promoter.domain.pull_request import CommitStatus, PullRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
@@ -123,6 +124,34 @@ class Preflights(Protocol):
 
     def settle(self) -> bool:
         """Wait for those that would end with this process; True where any began since the last call."""
+
+
+class Forge(Protocol):
+    """The web side of the Git host: pull requests and the statuses of commits. Nothing it says is evidence.
+
+    Each call raises ForgeUnavailable where the forge does not answer, or does not do what it is asked.
+    """
+
+    def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
+        """The open ones into the followed branch, from this repository's own branches that begin with `prefix`."""
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One, whatever became of it."""
+
+    def open_pull_request(self, branch: str, title: str, body: str) -> PullRequest:
+        """A new one from `branch`, which has been pushed. body: Markdown."""
+
+    def change_pull_request(self, number: int, title: str, body: str) -> PullRequest:
+        """Another title and body for an open one."""
+
+    def close_pull_request(self, number: int, reason: str) -> None:
+        """Say why as a comment, and close it without merging. reason: Markdown."""
+
+    def delete_branch(self, branch: str) -> None:
+        """Take a branch away; where there is none, nothing happens."""
+
+    def set_status(self, revision: Revision, status: CommitStatus) -> None:
+        """Show `status` beside a commit as `promoter/rollout`, in place of the one before."""
 
 
 class Leadership(Protocol):
