@@ -65,6 +65,14 @@ class Repository(Protocol):
         (RepositoryUnavailable: as far as can be known; the next fetch tells).
         """
 
+    def offer(self, branch: str, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
+        """The commit that `publish` would make, as the only one that `branch` has beside `parent`'s.
+
+        What the branch was before is lost: it is the promoter's own, and never the one that is followed. Raises
+        PushRefused, RepositoryUnavailable, ForbiddenWrite as `publish`, and InvalidName for a branch that is not the
+        promoter's.
+        """
+
 
 class ModelStore(Protocol):
     """Where versions appear."""
@@ -134,6 +142,12 @@ class Forge(Protocol):
 
     def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
         """The open ones into the followed branch, from this repository's own branches that begin with `prefix`."""
+
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        """The newest one from `branch` into the followed branch that was merged or closed, None where none is known.
+
+        Old ones may be forgotten.
+        """
 
     def pull_request(self, number: int) -> PullRequest:
         """One, whatever became of it."""

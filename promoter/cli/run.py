@@ -12,11 +12,12 @@ import click
 from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
-from promoter.cli.wiring import lease, reconciler, repository, tells_errors, told
-from promoter.control.loop import LONGEST_BACKOFF, Loop
+from promoter.cli.wiring import approvals, lease, reconciler, repository, statuses, tells_errors, told
+from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
+from promoter.settings import Settings
 from promoter.telemetry import Endpoints, Health, PassMetrics, serve
 
 
@@ -39,7 +40,8 @@ def run() -> None:
     with ExitStack() as open_until_the_end:
         leadership = None if given.lease is None else open_until_the_end.enter_context(lease(given.lease).kept())
         if given.listen is None:
-            Loop(reconciler(given), given.pass_interval, leadership=leadership).run(stop)
+            passes = reconciler(given)
+            Loop(passes, given.pass_interval, leadership=leadership, audiences=_people(given, passes)).run(stop)
             return
         metrics = PassMetrics(CollectorRegistry())
         health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
@@ -47,7 +49,13 @@ def run() -> None:
         endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
         open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
         passes = reconciler(given, metrics=metrics)
-        Loop(passes, given.pass_interval, leadership=leadership, audiences=(health, metrics)).run(stop)
+        audiences: tuple[Audience, ...] = (health, metrics, *_people(given, passes))
+        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences).run(stop)
+
+
+def _people(given: Settings, passes: Reconciler) -> tuple[Audience, ...]:
+    """Who tells people, after everything else: what waits for a forge comes last."""
+    return (*statuses(given), approvals(given, passes.repository))
 
 
 @click.command()
@@ -66,6 +74,8 @@ def once(*, dry_run: bool) -> None:
     # They end with this process, and what they find is what it was started for.
     while passes.settle():
         survey = _pass(passes, dry_run=dry_run)
+    if not dry_run:
+        approvals(given, passes.repository).keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)
 

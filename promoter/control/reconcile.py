@@ -16,6 +16,7 @@ from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
 from promoter.domain.repository import MisnamedFolder, Revision
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.ports import Repository
 
 # Git hosts advise six pushes a minute and repository.
 _COMMITS_PER_MINUTE = 6
@@ -65,6 +66,11 @@ class Reconciler:
     def __init__(self, ports: Ports, observer: Observer) -> None:
         self._ports = ports
         self._observer = observer
+
+    @property
+    def repository(self) -> Repository:
+        """What the passes are over. It serves one thread at a time."""
+        return self._ports.repository
 
     def survey(self, now: datetime) -> Survey:
         """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known."""

@@ -20,14 +20,23 @@ from promoter.documents.yaml_schema import (
     items,
     number,
     refuse,
-    shown,
     text,
     whole_number,
 )
 from promoter.documents.yaml_text import Items, Value, parse
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet, Completeness
 from promoter.domain.names import checked_name
-from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy, Source
+from promoter.domain.policy import (
+    Approval,
+    ApprovalPolicy,
+    Bet,
+    CandidateSource,
+    EvidencePolicy,
+    Limits,
+    RampPolicy,
+    RolloutPolicy,
+    Source,
+)
 from promoter.domain.store_address import StoreAddress
 from promoter.errors import InvalidInput
 
@@ -59,7 +68,6 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
     )
     candidates = table.required("candidates", _read_candidates)
     absent = RolloutPolicy(candidates)
-    table.optional("approval", _read_approval, None)
     table.optional("windows", _read_windows, None)
     return RolloutPolicy(
         candidates=candidates,
@@ -70,6 +78,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         guard=table.optional("guard", duration(), absent.guard),
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
+        approval=table.optional("approval", _read_approval, absent.approval),
         paused=table.optional("paused", boolean, absent.paused),
         preflight=table.optional("preflight", read_preflight, absent.preflight),
     )
@@ -175,17 +184,14 @@ def _read_steps(value: Value) -> tuple[int, ...]:
     return steps
 
 
-def _read_approval(value: Value) -> None:
+def _read_approval(value: Value) -> ApprovalPolicy:
     table = Table(value, ("start", "promote"))
-    for key in ("start", "promote"):
-        table.optional(key, _read_none, None)
-
-
-def _read_none(value: Value) -> None:
-    if text(value) != "none":
-        refuse(
-            value, f"is {shown(value)}, {_NOT_YET}", "Write none, and use `paused: true` where a person has to decide"
-        )
+    asked = converted(text, lambda word: _choice(Approval, word))
+    absent = ApprovalPolicy()
+    return ApprovalPolicy(
+        start=table.optional("start", asked, absent.start),
+        promote=table.optional("promote", asked, absent.promote),
+    )
 
 
 def _read_windows(value: Value) -> None:

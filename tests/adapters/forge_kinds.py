@@ -128,7 +128,8 @@ class GitHubKind(_Documented):
         assert headers["Authorization"] == "Bearer the-token"
         assert headers["Accept"] == "application/vnd.github+json"
         root, path = path[:23], path[23:]
-        assert root == "/api/v3/repos/shop/mode" and path.startswith("ls")
+        assert root == "/api/v3/repos/shop/mode"
+        assert path.startswith("ls")
         path = path[2:]
         if (method, path) == ("GET", "/pulls"):
             assert "per_page=50" in query
@@ -190,7 +191,8 @@ class GitLabKind(_Documented):
         assert path.startswith("/api/v4/projects/shop%2Fmodels/")
         path = path.removeprefix("/api/v4/projects/shop%2Fmodels")
         if (method, path) == ("GET", "/merge_requests"):
-            assert "state=opened" in query and "target_branch=main" in query
+            assert "state=opened" in query
+            assert "target_branch=main" in query
             listed = [self._request(one) for one in self._pulls.values() if one["state"] == "open"]
             return 200, listed if "page=1" in query.split("&") else []
         if (method, path) == ("POST", "/merge_requests"):

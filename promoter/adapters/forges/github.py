@@ -43,6 +43,14 @@ class GitHubForge:
                 return tuple(found)
         raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open pull requests")
 
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        # GitHub looks for the branch; Gitea does not, and lists the newest first.
+        owner = self._place.path.split("/", maxsplit=1)[0]
+        asked = {"state": "closed", "head": f"{owner}:{branch}", self._page_size: str(_PAGE)}
+        listed = self._list(self._api.get(f"{self._path}/pulls", asked))
+        found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
+        return max((one for one in found if one.branch == branch), key=lambda one: one.number, default=None)
+
     def pull_request(self, number: int) -> PullRequest:
         return self._read(self._api.get(f"{self._path}/pulls/{number}"))
 

@@ -33,13 +33,18 @@ class GitLabForge:
         found: list[PullRequest] = []
         for page in range(1, _MOST_PAGES + 1):
             asked = {"state": "opened", "target_branch": self._place.branch, "per_page": str(_PAGE), "page": str(page)}
-            listed = self._api.get(f"{self._path}/merge_requests", asked)
-            if not isinstance(listed, list):
-                raise nonsense(self._place, TypeError("no list"))
+            listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
             found += [self._read(item) for item in listed if self._is_wanted(item, prefix)]
             if len(listed) < _PAGE:
                 return tuple(found)
         raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open merge requests")
+
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        asked = {"target_branch": self._place.branch, "source_branch": branch, "per_page": str(_PAGE)}
+        listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
+        found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
+        ended = [one for one in found if one.branch == branch and one.state is not PullRequestState.OPEN]
+        return max(ended, key=lambda one: one.number, default=None)
 
     def pull_request(self, number: int) -> PullRequest:
         return self._read(self._api.get(f"{self._path}/merge_requests/{number}"))
@@ -71,6 +76,11 @@ class GitLabForge:
         if status.url is not None:
             said["target_url"] = status.url
         self._api.send("POST", f"{self._path}/statuses/{revision}", said)
+
+    def _list(self, listed: Any) -> list[Any]:
+        if not isinstance(listed, list):
+            raise nonsense(self._place, TypeError("no list"))
+        return listed
 
     def _is_wanted(self, item: Any, prefix: str) -> bool:
         try:

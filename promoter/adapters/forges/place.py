@@ -14,7 +14,7 @@ from promoter.errors import InvalidSettings
 class ForgePlace:
     """One repository of one forge.
 
-    url: the repository's page, `https://git.example.com/shop/models`. branch: pull requests go into it. token_file: read
+    url: the repository's page, `https://git.example.com/shop/models`. branch: where pull requests go. token_file: read
     at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. Raises InvalidSettings for
     a url that names no repository.
     """
