@@ -18,7 +18,7 @@ from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
 from promoter.settings import Settings
-from promoter.telemetry import Endpoints, Health, PassMetrics, serve
+from promoter.telemetry import Endpoints, Health, PassMetrics, Webhook, serve
 
 
 @click.command()
@@ -29,7 +29,8 @@ def run() -> None:
     Events go to standard error, one a line. Killing it at any moment is safe: it remembers nothing
     that is not in Git.
 
-    With PROMOTER_LISTEN it tells of itself over HTTP: /healthz, /readyz, /metrics. With PROMOTER_LEASE several of
+    With PROMOTER_LISTEN it tells of itself over HTTP: /healthz, /readyz, /metrics, and /webhook with
+    PROMOTER_WEBHOOK_SECRET_FILE. With PROMOTER_LEASE several of
     them may run in a cluster, and one makes the passes.
     """
     given = told()
@@ -46,11 +47,13 @@ def run() -> None:
         metrics = PassMetrics(CollectorRegistry())
         health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
         reachable = (lambda: None) if leadership is None else leadership.unreachable
-        endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
+        woken = threading.Event()
+        webhook = None if given.webhook_secret_file is None else Webhook(given.webhook_secret_file, woken.set)
+        endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry, webhook)
         open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
         passes = reconciler(given, metrics=metrics)
         audiences: tuple[Audience, ...] = (health, metrics, *_people(given, passes))
-        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences).run(stop)
+        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences, woken=woken).run(stop)
 
 
 def _people(given: Settings, passes: Reconciler) -> tuple[Audience, ...]:
