@@ -219,17 +219,28 @@ class Behaviour:
 class World:
     """Everything, and the clock that moves it a second at a time."""
 
-    def __init__(self, policy=POLICY, rate=100, stable=42, replicas=4, versions=(42,), traits=None):
-        self.now = NOON
+    def __init__(
+        self,
+        policy=POLICY,
+        rate=100,
+        stable=42,
+        replicas=4,
+        versions=(42,),
+        traits=None,
+        now=NOON,
+        repository=None,
+        forge=None,
+    ):
+        self.now = now
         self.rate = rate
         self.replicas = replicas
         self.behaviour = defaultdict(Behaviour)
-        self.repository = FakeRepository(self)
+        self.repository = repository or FakeRepository(self)
         self.store = FakeStore(list(versions))
         self.cluster = FakeCluster(self)
         self.metrics = FakeMetrics(self)
         self.preflights = None
-        self.forge = FakeForge(self.repository)
+        self.forge = forge or FakeForge(self.repository)
         text = "release: {}\n"
         if stable:
             text = f"release:\n  stable:\n    version: {stable}\n    digest: {digest(stable)}\n"

@@ -7,7 +7,7 @@ import json
 import re
 from datetime import timedelta
 from http import HTTPStatus
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
 
@@ -132,9 +132,12 @@ class GitHubKind(_Documented):
         assert path.startswith("ls")
         path = path[2:]
         if (method, path) == ("GET", "/pulls"):
-            assert "per_page=50" in query
-            listed = [self._pull(one) for one in self._pulls.values() if one["state"] == "open"]
-            return 200, listed if "page=1" in query.split("&") else []
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked["per_page"] == "50"
+            listed = [one for one in self._pulls.values() if one["state"] == asked["state"]]
+            if "head" in asked:
+                listed = [one for one in listed if asked["head"] == f"shop:{one['branch']}" and not one["fork"]]
+            return 200, [self._pull(one) for one in listed] if asked.get("page", "1") == "1" else []
         if (method, path) == ("POST", "/pulls"):
             assert said.keys() == {"head", "base", "title", "body"}
             if said["head"] not in self._branches:
@@ -191,10 +194,12 @@ class GitLabKind(_Documented):
         assert path.startswith("/api/v4/projects/shop%2Fmodels/")
         path = path.removeprefix("/api/v4/projects/shop%2Fmodels")
         if (method, path) == ("GET", "/merge_requests"):
-            assert "state=opened" in query
-            assert "target_branch=main" in query
-            listed = [self._request(one) for one in self._pulls.values() if one["state"] == "open"]
-            return 200, listed if "page=1" in query.split("&") else []
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked["target_branch"] == "main"
+            listed = [self._request(one) for one in self._pulls.values()]
+            for name, key in (("state", "state"), ("source_branch", "source_branch")):
+                listed = [one for one in listed if name not in asked or one[key] == asked[name]]
+            return 200, listed if asked.get("page", "1") == "1" else []
         if (method, path) == ("POST", "/merge_requests"):
             assert said.keys() == {"source_branch", "target_branch", "title", "description"}
             return 201, self._request(self._pulls[self._add(said["source_branch"], said["title"], said["description"])])

@@ -63,6 +63,9 @@ def test_a_merged_pull_request_is_told_from_one_that_was_closed(kind):
     assert kind.forge.pull_request(merged).state is PullRequestState.MERGED
     assert kind.forge.pull_request(closed).state is PullRequestState.CLOSED
     assert kind.comments(closed) == ["Version 44 is *newer*."]
+    assert kind.forge.closed_pull_request("promoter/a").number == merged
+    assert kind.forge.closed_pull_request("promoter/b").state is PullRequestState.CLOSED
+    assert kind.forge.closed_pull_request("promoter") is None
     assert kind.forge.open_pull_requests("promoter/") == ()
 
 

@@ -33,8 +33,6 @@ class ForgeApi:
         self._header = header
         self._scheme = scheme
         self._session = BoundedSession(place.timeout, _LARGEST_ANSWER)
-        # Neither a .netrc nor a proxy's password of the environment's becomes a token of ours.
-        self._session.trust_env = False
         if accept:
             self._session.headers["Accept"] = accept
 
@@ -61,7 +59,11 @@ class ForgeApi:
             raise ForgeUnavailable(f"the forge is not asked: {error}") from error
         try:
             response = self._session.request(
-                method, f"{self._root}{path}", params=params, json=said, headers={self._header: self._scheme + token}
+                method,
+                f"{self._root}{path}",
+                params=params,
+                json=said,
+                auth=_Token(self._header, self._scheme + token),
             )
         except requests.Timeout as error:
             raise ForgeUnavailable(
@@ -93,6 +95,18 @@ class ForgeApi:
         if response.is_redirect:
             what = "sends us elsewhere, and redirects are not followed: was the repository renamed?"
         return f"{self._place.url}: the forge {what} ({method} {path}{_complaint(response)})"
+
+
+class _Token(requests.auth.AuthBase):
+    """Our token in its header. As an authentication it also keeps requests from sending what a .netrc says."""
+
+    def __init__(self, header: str, value: str) -> None:
+        self._header = header
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._header] = self._value
+        return request
 
 
 def _complaint(response: requests.Response) -> str:
