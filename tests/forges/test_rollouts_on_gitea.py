@@ -57,16 +57,16 @@ def asked(world, title):
     return found[0]
 
 
-@pytest.mark.parametrize("style", ["merge", "squash", "rebase"])
-def test_people_merge_twice_and_a_good_version_is_stable(world, repository, style):
+@pytest.mark.parametrize(("starting", "promoting"), [("merge", "squash"), ("rebase", "merge")])
+def test_people_merge_twice_and_a_good_version_is_stable(world, repository, starting, promoting):
     first = asked(world, "ranker: production: start 43")
     assert not world.run(60, until=lambda: world.release.canary is not None)
-    repository.agree(first.number, style)
+    repository.agree(first.number, starting)
     assert world.run(60, until=lambda: world.release.canary is not None)
 
     second = asked(world, "ranker: production: promote 43")
     assert world.release.canary.weight < 100
-    repository.agree(second.number, style)
+    repository.agree(second.number, promoting)
     assert world.run(900, until=lambda: world.release.stable.version == version(43))
     world.run(10)
 
