@@ -236,6 +236,7 @@ def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str 
         AllowedStores(given.stores, stores()),
         environments,
         scratch_branch,
+        forge=None if given.forge is None else forge(given.forge, given.git.branch),
     )
 
 

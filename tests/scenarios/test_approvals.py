@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from builders import RANKER, digest, stored, version
 from fakes import POLICY, FakePreflights, World
 from preflights import failed, passed
 
+from promoter.control.explain import Explainer, Outcome
+from promoter.control.observe import Observer
 from promoter.documents.pull_request_text import read_question
 from promoter.domain.action import Hold
 from promoter.domain.pull_request import PullRequestState
@@ -233,3 +237,16 @@ def test_an_approval_promotes_nothing_without_evidence():
     world.behaviour[43].bad = 0.5
     assert world.run(300, until=lambda: world.weight == 0)
     assert 100 not in world.weights
+
+
+def test_what_was_decided_after_an_approval_comes_out_the_same_when_it_is_computed_again():
+    world = World(policy=POLICY + "approval: {start: pull-request, promote: pull-request}\n", versions=(42, 43))
+    for _ in range(2):
+        assert world.run(900, until=lambda: bool(world.forge.open))
+        world.forge.merge(the_pull_request(world).number)
+        world.run(30)
+    assert world.run(900, until=lambda: world.release.stable.version == version(43))
+    explainer = Explainer(world.repository, Observer(world.ports, world.traits, timedelta(seconds=5)))
+    found = explainer.explain_all(world.repository.head["id"], 1000)
+    assert {entry.recorded.action for entry in found} == {"start-canary", "set-weight", "promote"}
+    assert {entry.outcome for entry in found} == {Outcome.SAME}
