@@ -11,7 +11,8 @@ PromoterError
 │   ├── StoreUnavailable
 │   ├── MetricsUnavailable
 │   ├── ClusterUnavailable
-│   └── PreflightUnavailable
+│   ├── PreflightUnavailable
+│   └── ForgeUnavailable
 ├── HeadMoved               somebody pushed first; the pass is computed again
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
@@ -82,6 +83,10 @@ class PreflightUnavailable(Unavailable):
 
 class MessageFailed(Unavailable):
     """A message did not get to where a route leads."""
+
+
+class ForgeUnavailable(Unavailable):
+    """The forge did not answer, or did not do what it was asked."""
 
 
 class HeadMoved(PromoterError):

@@ -12,6 +12,7 @@ from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
+from promoter.domain.pull_request import CommitStatus, PullRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
@@ -66,6 +67,14 @@ class Repository(Protocol):
         RepositoryUnavailable, and ForbiddenWrite where the difference of the trees is more than
         release.yaml files in scope; in each of these cases the remote was not changed by us
         (RepositoryUnavailable: as far as can be known; the next fetch tells).
+        """
+
+    def offer(self, branch: str, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
+        """The commit that `publish` would make, as the only one that `branch` has beside `parent`'s.
+
+        What the branch was before is lost: it is the promoter's own, and never the one that is followed. Raises
+        PushRefused, RepositoryUnavailable, ForbiddenWrite as `publish`, and InvalidName for a branch that is not the
+        promoter's.
         """
 
 
@@ -127,6 +136,40 @@ class Preflights(Protocol):
 
     def settle(self) -> bool:
         """Wait for those that would end with this process; True where any began since the last call."""
+
+
+class Forge(Protocol):
+    """The web side of the Git host: pull requests and the statuses of commits. Nothing it says is evidence.
+
+    Each call raises ForgeUnavailable where the forge does not answer, or does not do what it is asked.
+    """
+
+    def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
+        """The open ones into the followed branch, from this repository's own branches that begin with `prefix`."""
+
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        """The newest one from `branch` into the followed branch that was merged or closed, None where none is known.
+
+        Old ones may be forgotten.
+        """
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One, whatever became of it."""
+
+    def open_pull_request(self, branch: str, title: str, body: str) -> PullRequest:
+        """A new one from `branch`, which has been pushed. body: Markdown."""
+
+    def change_pull_request(self, number: int, title: str, body: str) -> PullRequest:
+        """Another title and body for an open one."""
+
+    def close_pull_request(self, number: int, reason: str) -> None:
+        """Say why as a comment, and close it without merging. reason: Markdown."""
+
+    def delete_branch(self, branch: str) -> None:
+        """Take a branch away; where there is none, nothing happens."""
+
+    def set_status(self, revision: Revision, status: CommitStatus) -> None:
+        """Show `status` beside a commit as `promoter/rollout`, in place of the one before."""
 
 
 class Leadership(Protocol):

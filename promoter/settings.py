@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from promoter.domain.duration import format_duration, parse_duration
@@ -24,6 +24,7 @@ from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
+ForgeKind = Literal["gitea", "github", "gitlab"]
 _MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 _NOTIFY = "NOTIFY"
 
@@ -71,11 +72,21 @@ class WorkflowServer:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgeServer:
+    """The repository's page on its forge, and the file of a token that may open pull requests there."""
+
+    kind: ForgeKind
+    url: str
+    token_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the promoter is told from outside. preflight: where, None for none at all.
 
     workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
-    whoever else does. notify: the file of routes for notifications, None for none.
+    whoever else does. notify: the file of routes for notifications, None for none. forge: None where nobody is asked by
+    pull requests. webhook_secret_file: None where no webhook is listened to.
     """
 
     git: GitRemote
@@ -95,6 +106,8 @@ class Settings:
     lease: LeaseName | None
     log_format: Literal["json", "text"]
     notify: Path | None
+    forge: ForgeServer | None = None
+    webhook_secret_file: Path | None = None
 
 
 def git_remote(environment: Mapping[str, str]) -> GitRemote:
@@ -144,6 +157,8 @@ def settings(environment: Mapping[str, str]) -> Settings:
         lease=_lease(read),
         log_format="text" if read.choice("LOG_FORMAT", ("json", "text")) == "text" else "json",
         notify=read.path(_NOTIFY),
+        forge=_forge(read),
+        webhook_secret_file=_webhook_secret(read),
     )
     read.done()
     return built
@@ -190,6 +205,32 @@ def _lease(read: _Reader) -> LeaseName | None:
         read.fault("LEASE", "is set, and this is no pod: Kubernetes tells pods KUBERNETES_SERVICE_HOST and …_PORT")
     bracketed = f"[{host}]" if ":" in host else host
     return LeaseName(namespace, name, f"https://{bracketed}:{port}")
+
+
+def _forge(read: _Reader) -> ForgeServer | None:
+    """`<kind>+<URL of the repository's page>`."""
+    text = read.text("FORGE", "")
+    if not text:
+        return None
+    kind, plus, url = text.partition("+")
+    known = {name: name for name in get_args(ForgeKind)}
+    if not plus or kind not in known or urlsplit(url).scheme not in ("http", "https"):
+        read.fault(
+            "FORGE",
+            f"is {text[:200]!r}; write gitea+, github+ or gitlab+ and the URL of the repository's page",
+        )
+    token_file = read.path("FORGE_TOKEN_FILE") or read.path("GIT_TOKEN_FILE")
+    if token_file is None:
+        read.fault("FORGE_TOKEN_FILE", "is not set, and PROMOTER_FORGE needs a token")
+        return None
+    return ForgeServer(cast("ForgeKind", kind), url, token_file)
+
+
+def _webhook_secret(read: _Reader) -> Path | None:
+    file = read.path("WEBHOOK_SECRET_FILE")
+    if file is not None and not read.text("LISTEN", ""):
+        read.fault("WEBHOOK_SECRET_FILE", "is set, and PROMOTER_LISTEN is not: a webhook needs a port to come to")
+    return file
 
 
 def _default_clone(url: str) -> Path:

@@ -10,23 +10,27 @@ import hashlib
 import math
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from builders import NOON, RANKER, digest, stored, version
 
+from promoter.control.approvals import Approvals
 from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
+from promoter.control.statuses import Statuses
 from promoter.documents.release_file import parse_release
 from promoter.domain.application import Application, Deployment, Health, Operation, OperationPhase, Pod, SyncStatus
 from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements, RequestSeries, TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
+from promoter.domain.pull_request import PullRequest, PullRequestState
 from promoter.domain.repository import Change, Commit, Inventory
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
 from promoter.errors import (
     ClusterUnavailable,
+    ForgeUnavailable,
     HeadMoved,
     InvalidDocument,
     InvalidName,
@@ -59,7 +63,15 @@ class FakeRepository:
     before_push: list = field(default_factory=list)
     lose_answer: bool = False
     pushes: int = 0
+    offered: dict = field(default_factory=dict)
     _known: str | None = None
+
+    def offer(self, branch, parent, files, message, at):
+        """A branch with one commit: what its files are, on what, and how often it was pushed."""
+        self._find(parent)
+        pushes = self.offered[branch]["pushes"] + 1 if branch in self.offered else 1
+        self.offered[branch] = {"parent": parent, "files": files, "message": message, "pushes": pushes}
+        return hashlib.sha1(repr((parent, sorted(files.items()), message, at)).encode()).hexdigest()
 
     def commit(self, files, message, author, *, at=None, parent=None):
         base = self.commits[-1] if parent is None and self.commits else parent
@@ -207,16 +219,28 @@ class Behaviour:
 class World:
     """Everything, and the clock that moves it a second at a time."""
 
-    def __init__(self, policy=POLICY, rate=100, stable=42, replicas=4, versions=(42,), traits=None):
-        self.now = NOON
+    def __init__(
+        self,
+        policy=POLICY,
+        rate=100,
+        stable=42,
+        replicas=4,
+        versions=(42,),
+        traits=None,
+        now=NOON,
+        repository=None,
+        forge=None,
+    ):
+        self.now = now
         self.rate = rate
         self.replicas = replicas
         self.behaviour = defaultdict(Behaviour)
-        self.repository = FakeRepository(self)
+        self.repository = repository or FakeRepository(self)
         self.store = FakeStore(list(versions))
         self.cluster = FakeCluster(self)
         self.metrics = FakeMetrics(self)
         self.preflights = None
+        self.forge = forge or FakeForge(self.repository)
         text = "release: {}\n"
         if stable:
             text = f"release:\n  stable:\n    version: {stable}\n    digest: {digest(stable)}\n"
@@ -235,7 +259,9 @@ class World:
         self.ports = Ports(self.repository, self.store, self.metrics, self.cluster, self.preflights)
         observer = Observer(self.ports, self.traits, timedelta(seconds=5))
         self.reconciler = Reconciler(self.ports, observer)
-        self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now)
+        tells = Statuses(self.forge, lambda served: f"https://argocd.example/applications/{served.application}")
+        people = [tells, Approvals(self.repository, self.forge)]
+        self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now, audiences=people)
 
     @property
     def release(self):
@@ -278,6 +304,73 @@ class World:
         return sum(
             count for (_, ours, status), count in self.metrics.requests.items() if ours == number and status != "OK"
         )
+
+
+@dataclass
+class FakeForge:
+    """Pull requests in a dictionary by number; `merge` does what a person does by the button."""
+
+    repository: FakeRepository
+    pulls: dict = field(default_factory=dict)
+    comments: dict = field(default_factory=lambda: defaultdict(list))
+    statuses: dict = field(default_factory=lambda: defaultdict(list))
+    calls: int = 0
+    down: str | None = None
+
+    def _called(self):
+        self.calls += 1
+        if self.down:
+            raise ForgeUnavailable(self.down)
+
+    def open_pull_requests(self, prefix):
+        self._called()
+        return tuple(one for one in self.open if one.branch.startswith(prefix))
+
+    @property
+    def open(self):
+        return [one for one in self.pulls.values() if one.state is PullRequestState.OPEN]
+
+    def closed_pull_request(self, branch):
+        self._called()
+        ended = [one for one in self.pulls.values() if one.branch == branch and one.state is not PullRequestState.OPEN]
+        return ended[-1] if ended else None
+
+    def open_pull_request(self, branch, title, body):
+        self._called()
+        assert branch in self.repository.offered
+        number = len(self.pulls) + 1
+        url = f"https://forge.example/shop/models/pulls/{number}"
+        self.pulls[number] = PullRequest(number, branch, title, body, PullRequestState.OPEN, url)
+        return self.pulls[number]
+
+    def change_pull_request(self, number, title, body):
+        self._called()
+        self.pulls[number] = replace(self.pulls[number], title=title, body=body)
+        return self.pulls[number]
+
+    def close_pull_request(self, number, reason):
+        self._called()
+        self.comments[number].append(reason)
+        self.decline(number)
+
+    def delete_branch(self, branch):
+        self._called()
+        del self.repository.offered[branch]
+
+    def set_status(self, revision, status):
+        self._called()
+        self.statuses[revision].append(status)
+
+    def decline(self, number):
+        """A person closes it, without a word."""
+        self.pulls[number] = replace(self.pulls[number], state=PullRequestState.CLOSED)
+
+    def merge(self, number, author="Ada"):
+        """A person merges it."""
+        one = self.pulls[number]
+        assert one.state is PullRequestState.OPEN
+        self.pulls[number] = replace(one, state=PullRequestState.MERGED)
+        return self.repository.person(self.repository.offered[one.branch]["files"], one.title, author=author)
 
 
 @dataclass

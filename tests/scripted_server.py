@@ -46,6 +46,15 @@ def scripted_server() -> Iterator[ScriptedServer]:
         def do_POST(self):
             self.do_GET()
 
+        def do_PUT(self):
+            self.do_GET()
+
+        def do_PATCH(self):
+            self.do_GET()
+
+        def do_DELETE(self):
+            self.do_GET()
+
         def do_GET(self):
             self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             parts = urlsplit(self.path)

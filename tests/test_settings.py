@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
-from promoter.settings import LeaseName, Listen, WorkflowServer, git_remote, settings
+from promoter.settings import ForgeServer, LeaseName, Listen, WorkflowServer, git_remote, settings
 
 ENVIRONMENT = {
     "PROMOTER_REPOSITORY": "https://git.example.com/models.git",
@@ -104,3 +106,27 @@ def test_a_service_is_told_where_it_listens_and_which_lease_decides():
     assert told.listen == Listen("::1", 8080)
     assert told.lease == LeaseName("tools", "promoter", "https://10.0.0.1:443")
     assert settings(ENVIRONMENT | {"PROMOTER_LISTEN": ":0"}).listen == Listen("", 0)
+
+
+def test_a_forge_is_a_kind_and_a_page_and_has_gits_token_where_it_has_none_of_its_own():
+    given = ENVIRONMENT | {"PROMOTER_FORGE": "gitea+https://git.example.com/shop/models"}
+    told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/run/secrets/git"})
+    assert told.forge == ForgeServer("gitea", "https://git.example.com/shop/models", Path("/run/secrets/git"))
+    told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/a", "PROMOTER_FORGE_TOKEN_FILE": "/b"})
+    assert told.forge.token_file == Path("/b")
+    assert settings(ENVIRONMENT).forge is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"PROMOTER_FORGE": "https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
+        ({"PROMOTER_FORGE": "gogs+https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
+        ({"PROMOTER_FORGE": "gitea+ssh://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
+        ({"PROMOTER_FORGE": "gitea+https://git.example.com/shop/models"}, "PROMOTER_FORGE needs a token"),
+        ({"PROMOTER_WEBHOOK_SECRET_FILE": "/run/secrets/webhook"}, "PROMOTER_LISTEN is not"),
+    ],
+)
+def test_a_forge_that_cannot_be_used_is_named(changed, sentence):
+    with pytest.raises(InvalidSettings, match=re.escape(sentence)):
+        settings(ENVIRONMENT | changed)

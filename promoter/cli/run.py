@@ -12,13 +12,13 @@ import click
 from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
-from promoter.cli.wiring import lease, notifier, reconciler, repository, tells_errors, told
+from promoter.cli.wiring import approvals, lease, notifier, reconciler, repository, statuses, tells_errors, told
 from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
 from promoter.settings import Settings
-from promoter.telemetry import Endpoints, Health, PassMetrics, serve
+from promoter.telemetry import Endpoints, Health, PassMetrics, Webhook, serve
 
 
 @click.command()
@@ -29,7 +29,8 @@ def run() -> None:
     Events go to standard error, one a line. Killing it at any moment is safe: it remembers nothing
     that is not in Git.
 
-    With PROMOTER_LISTEN it tells of itself over HTTP: /healthz, /readyz, /metrics. With PROMOTER_LEASE several of
+    With PROMOTER_LISTEN it tells of itself over HTTP: /healthz, /readyz, /metrics, and /webhook with
+    PROMOTER_WEBHOOK_SECRET_FILE. With PROMOTER_LEASE several of
     them may run in a cluster, and one makes the passes.
     """
     given = told()
@@ -41,27 +42,29 @@ def run() -> None:
         leadership = None if given.lease is None else open_until_the_end.enter_context(lease(given.lease).kept())
         if given.listen is None:
             passes = reconciler(given)
-            telling = _telling(given, passes, open_until_the_end)
-            Loop(passes, given.pass_interval, leadership=leadership, audiences=telling).run(stop)
+            people = _people(given, passes, open_until_the_end)
+            Loop(passes, given.pass_interval, leadership=leadership, audiences=people).run(stop)
             return
         metrics = PassMetrics(CollectorRegistry())
         health = Health(max(given.pass_interval, LONGEST_BACKOFF), given.slowest_pass)
         reachable = (lambda: None) if leadership is None else leadership.unreachable
-        endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry)
+        woken = threading.Event()
+        webhook = None if given.webhook_secret_file is None else Webhook(given.webhook_secret_file, woken.set)
+        endpoints = Endpoints(health.stalled, lambda: health.unready() or reachable(), metrics.registry, webhook)
         open_until_the_end.enter_context(serve(endpoints, given.listen.host, given.listen.port))
         passes = reconciler(given, metrics=metrics)
-        audiences: tuple[Audience, ...] = (health, metrics, *_telling(given, passes, open_until_the_end))
-        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences).run(stop)
+        audiences: tuple[Audience, ...] = (health, metrics, *_people(given, passes, open_until_the_end))
+        Loop(passes, given.pass_interval, leadership=leadership, audiences=audiences, woken=woken).run(stop)
 
 
-def _telling(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
-    """Whoever tells people what happened; nobody where no routes are set."""
+def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
+    """Who tells people, after everything else: what waits for a forge comes last."""
     telling = notifier(given, passes.repository)
-    if telling is None:
-        return ()
-    telling.start()
-    open_until_the_end.callback(telling.stop)
-    return (telling,)
+    if telling is not None:
+        telling.start()
+        open_until_the_end.callback(telling.stop)
+    told = () if telling is None else (telling,)
+    return (*told, *statuses(given), approvals(given, passes.repository))
 
 
 @click.command()
@@ -80,6 +83,8 @@ def once(*, dry_run: bool) -> None:
     # They end with this process, and what they find is what it was started for.
     while passes.settle():
         survey = _pass(passes, dry_run=dry_run)
+    if not dry_run:
+        approvals(given, passes.repository).keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)
 

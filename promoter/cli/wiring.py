@@ -17,6 +17,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from promoter.adapters.argocd import ArgoCluster
+from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
 from promoter.adapters.git import GitJournal, GitRepository, GitSettings
 from promoter.adapters.lease import LeaseLeadership, LeaseSettings
 from promoter.adapters.preflight_process import ProcessPreflights
@@ -28,11 +29,13 @@ from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.cli.options import content_of, needs, needs_hera
+from promoter.control.approvals import Approvals, NobodyAsks
 from promoter.control.explain import Explainer
 from promoter.control.notifier import Notifier
 from promoter.control.observe import Observer, Ports
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
 from promoter.control.reconcile import Reconciler
+from promoter.control.statuses import Statuses
 from promoter.doctor.patient import Patient
 from promoter.documents.notify_file import parse_routes
 from promoter.domain.completeness import Completeness
@@ -41,8 +44,8 @@ from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
-from promoter.ports import Messenger, Preflights, Repository
-from promoter.settings import GitRemote, LeaseName, Settings, git_remote, settings
+from promoter.ports import Forge, Messenger, Preflights, Repository
+from promoter.settings import ForgeKind, ForgeServer, GitRemote, LeaseName, Settings, git_remote, settings
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
 
 _Arguments = ParamSpec("_Arguments")
@@ -180,6 +183,32 @@ def reconciler(given: Settings, *, only_looks: bool = False, metrics: PassMetric
     return Reconciler(real, observer(given, real, tells_halves=only_looks))
 
 
+_FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
+    "gitea": GiteaForge,
+    "github": GitHubForge,
+    "gitlab": GitLabForge,
+}
+
+
+def forge(named: ForgeServer, branch: str) -> Forge:
+    """The forge of these settings, whose pull requests go into `branch`."""
+    return _FORGES[named.kind](ForgePlace(named.url, branch, named.token_file))
+
+
+def approvals(given: Settings, git: Repository) -> Approvals | NobodyAsks:
+    """Who asks people, through the repository that the passes use; without a forge, who says that nobody does."""
+    return NobodyAsks() if given.forge is None else Approvals(git, forge(given.forge, given.git.branch))
+
+
+def statuses(given: Settings) -> tuple[Statuses, ...]:
+    """Who tells the forge how far commits have come; nobody without one."""
+    if given.forge is None:
+        return ()
+    pages = given.argocd_url.rstrip("/")
+    told_to = forge(given.forge, given.git.branch)
+    return (Statuses(told_to, lambda served: f"{pages}/applications/{served.application}"),)
+
+
 def _measured(real: Ports, metrics: PassMetrics) -> Ports:
     return Ports(
         measured(real.repository, "git", frozenset({"fetch", "publish"}), metrics),
@@ -229,6 +258,7 @@ def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str 
         AllowedStores(given.stores, stores()),
         environments,
         scratch_branch,
+        forge=None if given.forge is None else forge(given.forge, given.git.branch),
     )
 
 

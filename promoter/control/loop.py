@@ -26,6 +26,9 @@ LONGEST_BACKOFF = timedelta(minutes=1)
 # Who waits for another promoter to stop looks this often whether it has.
 _STANDBY_LOOK = timedelta(seconds=1)
 
+# However often somebody wakes us, and how late we may hear of it.
+_SHORTEST_PAUSE_S = 0.5
+
 # After so many lost races in a row a person should know that the repository is busy.
 _MANY_LOSSES = 5
 
@@ -85,7 +88,10 @@ class Unrivalled:
 
 
 class Loop:
-    """Runs passes, while it leads. `clock` gives the time of a pass in UTC, whole seconds."""
+    """Runs passes, while it leads. `clock` gives the time of a pass in UTC, whole seconds.
+
+    woken: set by whoever knows that a look is worth while; the next turn then comes at once.
+    """
 
     def __init__(
         self,
@@ -95,19 +101,30 @@ class Loop:
         *,
         leadership: Leadership | None = None,
         audiences: Sequence[Audience] = (),
+        woken: threading.Event | None = None,
     ) -> None:
         self._reconciler = reconciler
         self._interval = interval
         self._clock = clock or (lambda: datetime.now(UTC).replace(microsecond=0))
         self._leadership = leadership or Unrivalled()
         self._audiences = tuple(audiences)
+        self._woken = woken or threading.Event()
         self._backoff = Backoff()
         self._said: dict[ServedModel, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Pass after pass until `stop` is set."""
         while not stop.is_set():
-            stop.wait(self.one_turn().total_seconds())
+            self._woken.clear()
+            self._wait(stop, self.one_turn().total_seconds())
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        """Until it is over, or somebody stops or wakes us: but never shorter than the shortest pause."""
+        deadline = time.monotonic() + seconds
+        if stop.wait(min(seconds, _SHORTEST_PAUSE_S)):
+            return
+        while not stop.is_set() and not self._woken.is_set() and (left := deadline - time.monotonic()) > 0:
+            stop.wait(min(left, _SHORTEST_PAUSE_S))
 
     def one_turn(self) -> timedelta:
         """One pass, or none where another promoter leads; and how long to wait before the next turn."""

@@ -85,6 +85,11 @@ class Reconciler:
         self._ports = ports
         self._observer = observer
 
+    @property
+    def repository(self) -> Repository:
+        """What the passes are over. It serves one thread at a time."""
+        return self._ports.repository
+
     def survey(self, now: datetime) -> Survey:
         """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known."""
         repository = self._ports.repository
@@ -103,11 +108,6 @@ class Reconciler:
         commit = draft(repository, due, head, now)
         standing = self._standing(verdicts, head, limits)
         return Survey(head, now, verdicts, inventory.misnamed, commit, stale, standing)
-
-    @property
-    def repository(self) -> Repository:
-        """The environment repository, as the loop's thread reads it."""
-        return self._ports.repository
 
     def settle(self) -> bool:
         """Wait for the preflights that this process runs; True where any began, so that another pass is due."""

@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 
 from promoter.decisions import ramp
+from promoter.decisions.approval import promotion_unapproved
 from promoter.decisions.halt import halted
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
@@ -90,6 +91,9 @@ def _next_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
 def _everything(trial: Trial, evidence: Evidence) -> Action:
     """All requests: first the pods, in a commit of their own, then the weight."""
     canary = trial.canary
+    unapproved = promotion_unapproved(trial, f"{_no_harm(evidence)}. Proven enough for 100 %")
+    if unapproved is not None:
+        return unapproved
     if canary.replicas < trial.full:
         reason = f"{_no_harm(evidence)}. Proven enough for 100 %: first the pods"
         return SetWeight(canary.version, canary.weight, trial.full, reason, evidence)

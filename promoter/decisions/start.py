@@ -6,6 +6,7 @@ from datetime import datetime
 
 from promoter.decisions import ramp
 from promoter.decisions.admission import not_admitted, passed
+from promoter.decisions.approval import start_unapproved
 from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import request_rate
 from promoter.decisions.feasibility import cannot_end
@@ -35,6 +36,9 @@ def first_version(seen: Observation, now: datetime) -> Action:
     if barred is not None:
         return barred
     reason = f"{offered.version} is the first version; there is nothing to compare it with"
+    unapproved = start_unapproved(seen, offered, reason, replicas=None)
+    if unapproved is not None:
+        return unapproved
     return Promote(offered.version, offered.digest, reason, preflight=passed(seen))
 
 
@@ -58,14 +62,20 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     full = pods_for_all(stable, seen.application)
     rate = request_rate(seen.measurements, seen.traits.scrape_interval)
     weight = ramp.first_weight(seen.policy.ramp, rate, seen.traits.reaction_time)
+    reason = (
+        f"{offered.version} is the newest complete version above {stable.version}. "
+        f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
+        f"Evidence: {seen.calibration.reason}"
+    )
+    unapproved = start_unapproved(seen, offered, reason, full)
+    if unapproved is not None:
+        return unapproved
     return StartCanary(
         offered.version,
         offered.digest,
         replicas=ramp.replicas_for(weight, full),
         stable_replicas=full,
-        reason=f"{offered.version} is the newest complete version above {stable.version}. "
-        f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
-        f"Evidence: {seen.calibration.reason}",
+        reason=reason,
         preflight=passed(seen),
     )
 
@@ -76,10 +86,11 @@ def pods_for_all(stable: Stable, application: Application | None) -> int:
     return max(deployment.ready if deployment else 0, stable.replicas or 0, 1)
 
 
-def outlook(seen: Observation, started: StartCanary) -> str:
+def outlook(seen: Observation, full: int) -> str:
     """What people should know before it begins: whether it can end at all, or how it is expected to go.
 
-    It walks whole rollouts, so it is for a start that is committed, not for every one that is thought of.
+    full: the pods that carry all requests. It walks whole rollouts, so it is for a start that is committed or asked
+    for, not for every one that is thought of.
     """
     measured, calibration = seen.measurements, seen.calibration
     if measured is None or calibration is None:
@@ -88,7 +99,7 @@ def outlook(seen: Observation, started: StartCanary) -> str:
     barred = cannot_end(seen.policy, phi=calibration.phi, base=calibration.base or 0.0, rate=rate)
     if barred is not None:
         return f"As things stand {barred}"
-    return in_short(seen.policy, calibration, seen.traits, rate=rate, full=started.stable_replicas)
+    return in_short(seen.policy, calibration, seen.traits, rate=rate, full=full)
 
 
 def _offered(seen: Observation) -> StoredVersion | Hold:

@@ -23,7 +23,7 @@ def released(release: Release, action: Action, now: datetime) -> Release:
             later = tuple(entry for entry in release.rejected if entry.version > action.version)
             return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later)
         case Reject():
-            return _rejecting(release, action.version, action.reason)
+            return _unapproved(_rejecting(release, action.version, action.reason), action.version)
         case Revert():
             return _reverted(release, action)
         case Withdraw():
@@ -41,7 +41,14 @@ def _started(release: Release, action: StartCanary, now: datetime) -> Release:
         release,
         stable=replace(release.stable, replicas=action.stable_replicas),
         canary=Canary(action.version, action.digest, weight=0, replicas=action.replicas, since=now),
+        approved=None,
     )
+
+
+def _unapproved(release: Release, version: ModelVersion) -> Release:
+    """Without what a person agreed to before it was known that `version` is bad."""
+    approved = release.approved
+    return replace(release, approved=None) if approved is not None and approved.version == version else release
 
 
 def _reverted(release: Release, action: Revert) -> Release:

@@ -16,6 +16,7 @@ from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Inventory, Revision
 from promoter.errors import InvalidInput, RepositoryUnavailable
+from promoter.ports import Forge
 from promoter.settings import Settings
 
 
@@ -23,7 +24,7 @@ from promoter.settings import Settings
 class Patient:
     """What is looked at. environments: those that count, empty for all. scratch_branch: where rules may be tried.
 
-    timeout: of each question to a server.
+    timeout: of each question to a server. forge: None where the settings name none.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class Patient:
     environments: tuple[str, ...] = ()
     scratch_branch: str | None = None
     timeout: timedelta = field(default=timedelta(seconds=10))
+    forge: Forge | None = None
 
     @cached_property
     def head(self) -> Revision:

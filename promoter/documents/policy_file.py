@@ -21,14 +21,23 @@ from promoter.documents.yaml_schema import (
     items,
     number,
     refuse,
-    shown,
     text,
     whole_number,
 )
 from promoter.documents.yaml_text import Items, Value, parse
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet, Completeness
 from promoter.domain.names import ENVIRONMENTS, checked_name
-from promoter.domain.policy import Bet, CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy, Source
+from promoter.domain.policy import (
+    Approval,
+    ApprovalPolicy,
+    Bet,
+    CandidateSource,
+    EvidencePolicy,
+    Limits,
+    RampPolicy,
+    RolloutPolicy,
+    Source,
+)
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.window import LONGEST_WINDOW, Window
 from promoter.errors import InvalidInput
@@ -38,7 +47,6 @@ _Kind = TypeVar("_Kind", bound=StrEnum)
 _MARKER = re.compile(r"[A-Za-z0-9._-]{1,80}", re.ASCII)
 _CALENDAR = re.compile(rf"{ENVIRONMENTS}/([a-z0-9][a-z0-9._-]*/){{0,3}}[A-Za-z0-9][A-Za-z0-9._-]*\.ics", re.ASCII)
 _SCHEMES = ("file", "gs", "s3")
-_NOT_YET = "which this version of the promoter cannot do yet"
 
 
 def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
@@ -63,7 +71,6 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
     )
     candidates = table.required("candidates", _read_candidates)
     absent = RolloutPolicy(candidates)
-    table.optional("approval", _read_approval, None)
     windows = table.optional("windows", items(_read_window), absent.windows)
     return RolloutPolicy(
         candidates=candidates,
@@ -76,6 +83,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
         windows=windows,
         holidays=table.optional("holidays", _read_holidays(given=bool(windows)), absent.holidays),
+        approval=table.optional("approval", _read_approval, absent.approval),
         paused=table.optional("paused", boolean, absent.paused),
         preflight=table.optional("preflight", read_preflight, absent.preflight),
     )
@@ -181,17 +189,14 @@ def _read_steps(value: Value) -> tuple[int, ...]:
     return steps
 
 
-def _read_approval(value: Value) -> None:
+def _read_approval(value: Value) -> ApprovalPolicy:
     table = Table(value, ("start", "promote"))
-    for key in ("start", "promote"):
-        table.optional(key, _read_none, None)
-
-
-def _read_none(value: Value) -> None:
-    if text(value) != "none":
-        refuse(
-            value, f"is {shown(value)}, {_NOT_YET}", "Write none, and use `paused: true` where a person has to decide"
-        )
+    asked = converted(text, lambda word: _choice(Approval, word))
+    absent = ApprovalPolicy()
+    return ApprovalPolicy(
+        start=table.optional("start", asked, absent.start),
+        promote=table.optional("promote", asked, absent.promote),
+    )
 
 
 def _read_window(value: Value) -> Window:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from promoter.documents.one_line import one_line
 from promoter.documents.yaml_edit import Leaf, Node, Tree, edited, rendered
-from promoter.documents.yaml_schema import Read, Table, converted, items, moment, refuse, text, whole_number
+from promoter.documents.yaml_schema import Read, Table, boolean, converted, items, moment, refuse, text, whole_number
 from promoter.documents.yaml_text import Block, Value, decode, parse
 from promoter.domain.release import Canary, Rejection, Release, Stable
-from promoter.domain.version import LARGEST_VERSION, Digest, ModelVersion
+from promoter.domain.version import LARGEST_VERSION, Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidDocument
 
 HEADER = "# Written by the promoter. A person may change it in a pull request; the promoter respects that.\n"
@@ -65,12 +65,13 @@ def _release_of(root: Value) -> Release:
 
 
 def _read_release(value: Value) -> Release:
-    table = Table(value, ("stable", "canary", "rejected"))
+    table = Table(value, ("stable", "canary", "rejected", "approved"))
     stable = table.optional("stable", _read_stable, None)
     return Release(
         stable=stable,
         canary=table.optional("canary", _canary_beside(stable), None),
         rejected=table.optional("rejected", _read_rejected, ()),
+        approved=table.optional("approved", _read_approved, None),
     )
 
 
@@ -100,7 +101,7 @@ def _read_stable(value: Value) -> Stable | None:
 def _read_canary(value: Value) -> Canary | None:
     if value.is_empty:
         return None
-    table = Table(value, ("version", "digest", "weight", "replicas", "since", "withdrawn", "withdrawals"))
+    table = Table(value, ("version", "digest", "weight", "replicas", "since", "withdrawn", "withdrawals", "approved"))
     return Canary(
         version=table.required("version", _version),
         digest=table.required("digest", _digest),
@@ -109,7 +110,15 @@ def _read_canary(value: Value) -> Canary | None:
         since=table.required("since", moment),
         withdrawn=table.optional("withdrawn", text, None),
         withdrawals=table.optional("withdrawals", whole_number(0, _MOST_WITHDRAWALS), 0),
+        approved=table.optional("approved", boolean, default=False),
     )
+
+
+def _read_approved(value: Value) -> StoredVersion | None:
+    if value.is_empty:
+        return None
+    table = Table(value, ("version", "digest"))
+    return StoredVersion(table.required("version", _version), table.required("digest", _digest))
 
 
 def _read_rejected(value: Value) -> tuple[Rejection, ...]:
@@ -147,6 +156,8 @@ def _tree(release: Release) -> Tree:
         tree["stable"] = {"version": _word(stable.version), "digest": _word(stable.digest), **floor}
     if release.canary is not None:
         tree["canary"] = _canary_tree(release.canary)
+    if (approved := release.approved) is not None:
+        tree["approved"] = {"version": _word(approved.version), "digest": _word(approved.digest)}
     if release.rejected:
         tree["rejected"] = [
             {"version": _word(entry.version), "reason": _quoted(entry.reason)} for entry in release.rejected
@@ -166,6 +177,8 @@ def _canary_tree(canary: Canary) -> Tree:
         tree["withdrawn"] = _quoted(canary.withdrawn)
     if canary.withdrawals:
         tree["withdrawals"] = _word(canary.withdrawals)
+    if canary.approved:
+        tree["approved"] = _word("true")
     return tree
 
 

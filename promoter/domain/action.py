@@ -73,12 +73,29 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The step for which a person's approval is asked.
+
+    starts: it is the version's start, and otherwise its promotion. reason: of the step, a sentence. preflight: the one
+    it passed. replicas: the pods that carry all requests, None where none are served yet.
+    """
+
+    version: ModelVersion
+    digest: Digest
+    starts: bool
+    reason: str
+    preflight: Preflight | None = None
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """This pass changes nothing. `alarm`: a person should look."""
+    """This pass changes nothing. `alarm`: a person should look. `asked`: what waits for nothing but an approval."""
 
     reason: str
     evidence: Evidence | None = None
     alarm: bool = False
+    asked: Asked | None = None
 
 
 Action = StartCanary | SetWeight | Promote | Reject | Revert | Withdraw | Hold

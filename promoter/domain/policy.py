@@ -91,6 +91,21 @@ class RampPolicy:
     steps: tuple[int, ...] = ()
 
 
+class Approval(StrEnum):
+    """Who has to agree to a step. PULL_REQUEST: a person, by merging the promoter's pull request."""
+
+    NONE = "none"
+    PULL_REQUEST = "pull-request"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    """start: before a canary has any pod. promote: before it gets all requests. No way back asks for either."""
+
+    start: Approval = Approval.NONE
+    promote: Approval = Approval.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutPolicy:
     """One model's policy in one environment.
@@ -111,5 +126,6 @@ class RolloutPolicy:
     max_step: timedelta = timedelta(hours=1)
     windows: tuple[Window, ...] = ()
     holidays: str | None = None
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     paused: bool = False
     preflight: PreflightPolicy = field(default_factory=PreflightPolicy)

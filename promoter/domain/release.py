@@ -28,7 +28,8 @@ class Canary:
     `replicas` is a floor, sized for the next weight. `since` is when the rollout began (UTC): its
     evidence counts from there. `withdrawn` is the reason why the weight was taken back without
     evidence against the version, None while it was not; `withdrawals` counts how often that
-    happened in this rollout, because the pause before the next try doubles each time.
+    happened in this rollout, because the pause before the next try doubles each time. `approved`: a person agrees
+    that it gets all requests, once there is evidence enough.
     """
 
     version: ModelVersion
@@ -38,6 +39,7 @@ class Canary:
     since: datetime
     withdrawn: str | None = None
     withdrawals: int = 0
+    approved: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 100:
@@ -54,11 +56,15 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What one environment serves of one model. `stable` is None before the first version."""
+    """What one environment serves of one model. `stable` is None before the first version.
+
+    `approved` is the version that a person agreed to start, None for none.
+    """
 
     stable: Stable | None = None
     canary: Canary | None = None
     rejected: tuple[Rejection, ...] = ()
+    approved: StoredVersion | None = None
 
     def rejection(self, version: ModelVersion) -> Rejection | None:
         """The rejection of `version`, or None where it was not rejected."""

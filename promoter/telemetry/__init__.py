@@ -4,5 +4,6 @@ from promoter.telemetry.health import Health
 from promoter.telemetry.measured import MeasuredPreflights, measured
 from promoter.telemetry.metrics import PassMetrics
 from promoter.telemetry.server import Endpoints, serve
+from promoter.telemetry.webhook import Webhook
 
-__all__ = ["Endpoints", "Health", "MeasuredPreflights", "PassMetrics", "measured", "serve"]
+__all__ = ["Endpoints", "Health", "MeasuredPreflights", "PassMetrics", "Webhook", "measured", "serve"]

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics` over HTTP, beside the loop and never in its way."""
+"""`/healthz`, `/readyz`, `/metrics` and a forge's webhook over HTTP, beside the loop and never in its way."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from promoter.errors import InvalidSettings
+from promoter.telemetry.webhook import Webhook
 
 _Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """What is served. healthz, readyz: a sentence on what is wrong, None where nothing is."""
+    """What is served. healthz, readyz: a sentence on what is wrong, None where nothing is. webhook: None for none."""
 
     healthz: Callable[[], str | None]
     readyz: Callable[[], str | None]
     registry: CollectorRegistry
+    webhook: Webhook | None = None
 
     def application(self) -> _Application:
         """The same as a WSGI application."""
@@ -34,7 +36,9 @@ class Endpoints:
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
-            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            if self.webhook is not None and (environ["REQUEST_METHOD"], path) == ("POST", "/webhook"):
+                status, text = self.webhook.take(environ)
+            elif environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
                 status, text = HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered"
             elif path == "/metrics":
                 return figures(environ, start_response)

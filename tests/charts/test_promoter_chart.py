@@ -221,6 +221,24 @@ def test_alerts_without_a_runbook_are_refused():
         render(with_value(situation("full"), "monitoring.rules.runbookUrl", None))
 
 
+def test_a_webhook_comes_through_a_service_from_one_namespace():
+    objects = render(situation("full"))
+    (port,) = objects["Service"]["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, "http")
+    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert objects["Service"]["spec"]["selector"].items() <= labels.items()
+    (entrance,) = objects["NetworkPolicy"]["spec"]["ingress"]
+    names = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in entrance["from"]]
+    assert names == ["monitoring", "gateways"]
+
+
+def test_without_a_webhook_nothing_leads_to_the_promoter_but_prometheus():
+    objects = render(with_value(situation("full"), "forge.webhook.secretName", None))
+    assert "Service" not in objects
+    (entrance,) = objects["NetworkPolicy"]["spec"]["ingress"]
+    assert len(entrance["from"]) == 1
+
+
 def test_every_value_is_described():
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     assert [key for key, text in described(schema) if not text] == []

@@ -13,7 +13,7 @@ from promoter.decisions.forecast import BAD_RATIOS, expected_course, forecast, i
 from promoter.domain.forecast import Ending
 from promoter.domain.measurements import LatencyProfile
 from promoter.domain.observation import ClusterTraits
-from promoter.domain.policy import Bet, EvidencePolicy, Limits
+from promoter.domain.policy import Approval, ApprovalPolicy, Bet, EvidencePolicy, Limits
 from promoter.simulation.rollouts import Setup
 from promoter.simulation.trials import PROMOTER, simulate
 
@@ -28,6 +28,11 @@ def calibration(given, base=0.001):
 def course(ratio, evidence=REQUEST, rate=1000.0, base=0.001, full=10, **rest):
     given = policy(evidence=evidence, **rest)
     return expected_course(given, calibration(given, base), ClusterTraits(), rate=rate, full=full, ratio=ratio)
+
+
+def test_people_who_have_to_agree_do_so_at_once_in_what_is_expected():
+    asked = ApprovalPolicy(start=Approval.PULL_REQUEST, promote=Approval.PULL_REQUEST)
+    assert course(0.001, approval=asked) == course(0.001)
 
 
 def test_a_version_like_stable_rises_to_the_largest_weight_soaks_and_gets_all_requests():

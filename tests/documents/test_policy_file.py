@@ -8,7 +8,15 @@ import pytest
 
 from promoter.documents.policy_file import parse_policy
 from promoter.domain.completeness import ByManifest, ByMarker, ByQuiet
-from promoter.domain.policy import CandidateSource, EvidencePolicy, Limits, RampPolicy, RolloutPolicy
+from promoter.domain.policy import (
+    Approval,
+    ApprovalPolicy,
+    CandidateSource,
+    EvidencePolicy,
+    Limits,
+    RampPolicy,
+    RolloutPolicy,
+)
 from promoter.domain.preflight import CheckName, PreflightPolicy, Tolerance
 from promoter.domain.window import Window
 from promoter.errors import InvalidDocument
@@ -33,7 +41,7 @@ ramp: {budget: 12.5, max_weight: 40, steps: [1, 5, 40]}
 soak: 1m
 guard: 1h30m
 max_blind: 90s
-approval: {start: none, promote: none}
+approval: {start: pull-request, promote: none}
 windows:
   - {cron: "0 9 * * 1-4", duration: 7h, timezone: Europe/Berlin}
 holidays: environments/production/holidays.ics
@@ -51,6 +59,7 @@ paused: true
         max_blind=timedelta(seconds=90),
         windows=(Window("0 9 * * 1-4", timedelta(hours=7), "Europe/Berlin"),),
         holidays="environments/production/holidays.ics",
+        approval=ApprovalPolicy(start=Approval.PULL_REQUEST),
         paused=True,
     )
 
@@ -134,7 +143,7 @@ def test_a_store_is_taken_as_it_is_written(store):
             "ramp.steps[1] is 5, not above 5 before it. Write the steps",
         ),
         (STORE + "ramp: {steps: 5}\n", 2, "ramp.steps is 5, not a list. Write a list"),
-        (STORE + "approval:\n  start: pull-request\n", 3, "approval.start is pull-request, which this version of the"),
+        (STORE + "approval:\n  start: later\n", 3, "approval.start: 'later' is none of none, pull-request"),
         (
             STORE + "approval: {stop: none}\n",
             2,

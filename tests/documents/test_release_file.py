@@ -18,7 +18,7 @@ from promoter.documents.one_line import one_line
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import HEADER, parse_release, write_release
 from promoter.domain.release import Canary, Rejection, Release, Stable
-from promoter.domain.version import Digest, ModelVersion
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidDocument
 
 WHERE = "environments/production/resnet50/release.yaml"
@@ -294,11 +294,13 @@ def releases(draw):
             since=draw(moments),
             withdrawn=draw(st.none() | reasons),
             withdrawals=draw(st.integers(0, 9)),
+            approved=draw(st.booleans()),
         )
     rejected = draw(
         st.lists(st.builds(Rejection, versions, reasons), max_size=4, unique_by=lambda entry: entry.version)
     )
-    return Release(stable, canary, tuple(rejected))
+    approved = draw(st.none() | st.builds(StoredVersion, versions, digests))
+    return Release(stable, canary, tuple(rejected), approved)
 
 
 @given(releases())

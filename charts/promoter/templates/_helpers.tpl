@@ -65,6 +65,16 @@ A JSON list. Takes the root context.
 {{- $files = append $files (dict "name" "signing" "mount" "/etc/promoter/signing" "secret" .secretName "items" $items) }}
 {{- end }}
 {{- end }}
+{{- with .Values.forge }}
+{{- if and .address .token.secretName }}
+{{- $files = append $files (dict "name" "forge" "mount" "/etc/promoter/forge" "secret" .token.secretName
+      "items" (list (dict "key" .token.key "path" "token"))) }}
+{{- end }}
+{{- if .webhook.secretName }}
+{{- $files = append $files (dict "name" "webhook" "mount" "/etc/promoter/webhook" "secret" .webhook.secretName
+      "items" (list (dict "key" .webhook.key "path" "secret"))) }}
+{{- end }}
+{{- end }}
 {{- if and (eq .Values.preflight "workflow") .Values.workflows.token.secretName }}
 {{- $files = append $files (dict "name" "workflows" "mount" "/etc/promoter/workflows"
       "secret" .Values.workflows.token.secretName "items" (list (dict "key" .Values.workflows.token.key "path" "token"))) }}

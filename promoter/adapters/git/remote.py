@@ -68,6 +68,25 @@ class Remote:
             failure = error
         self._settle(repository, commit, parent, talk, failure)
 
+    def offer(
+        self, repository: pygit2.Repository, commit: pygit2.Oid, branch: str, objects: Sequence[pygit2.Oid]
+    ) -> None:
+        """Make `branch` point to `commit`, whatever it was before. objects: as for `push`.
+
+        Raises PushRefused and RepositoryUnavailable.
+        """
+        name = f"refs/heads/{branch}"
+        try:
+            if self._settings.local_path is not None:
+                remote = pygit2.Repository(str(self._settings.local_path))
+                for oid in objects:
+                    remote.write(*repository.read(oid))
+                remote.references.create(name, commit, force=True)
+            elif refusal := self._pushed(repository, f"+{commit}:{name}"):
+                raise PushRefused(f"{self._settings.address} refuses the branch {branch}: {refusal}")
+        except LIBGIT2_ERRORS as error:
+            raise self._unavailable(error) from error
+
     def rehearse(self, repository: pygit2.Repository, head: pygit2.Oid) -> None:
         """Begin a push of what the branch has already, up to where the server has told where its branches are.
 

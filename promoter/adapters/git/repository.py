@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pygit2
@@ -45,6 +46,8 @@ from promoter.errors import (
 _LARGEST_FILE = 64 * 1024
 _LARGEST_CACHED_TREE = 2**20
 _CACHE_SIZE = 64 * 2**20
+# The branches of our pull requests; nothing but these and the followed one is pushed to.
+_OWN_BRANCHES = "promoter/"
 _REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
@@ -194,22 +197,47 @@ class GitRepository:
 
     def publish(self, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
         """As the port says. Where `files` say what is there already, no commit is made and `parent` is returned."""
+        with self._reading() as repository:
+            built = self._built(repository, self._commit(parent), files, message, at)
+        if built is None:
+            return parent
+        self._remote.push(repository, built.commit, built.parent, built.objects)
+        return str(built.commit)
+
+    def offer(self, branch: str, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:
+        """As the port says. Where `files` say what is there already, the branch is `parent`."""
+        followed = self._settings.branch
+        if branch == followed or not branch.startswith(_OWN_BRANCHES) or ".." in branch:
+            raise InvalidName(f"{branch!r} is no branch of the promoter's: those begin with {_OWN_BRANCHES}")
+        if not pygit2.reference_is_valid_name(f"refs/heads/{branch}"):
+            raise InvalidName(f"{branch!r} cannot be a branch's name")
+        with self._reading() as repository:
+            base = self._commit(parent)
+            built = self._built(repository, base, files, message, at) or _Built(base.id, base.id, ())
+        self._remote.offer(repository, built.commit, branch, built.objects)
+        return str(built.commit)
+
+    def _built(
+        self,
+        repository: pygit2.Repository,
+        base: pygit2.Commit,
+        files: Mapping[str, bytes],
+        message: str,
+        at: datetime,
+    ) -> _Built | None:
+        """A commit on `base`, in the clone only; None where it would change nothing. Raises ForbiddenWrite."""
         for path in files:
             if reason := self._scope.why_not(path):
                 raise ForbiddenWrite(f"{path!r} is not written from here: {reason}")
-        with self._reading() as repository:
-            base = self._commit(parent)
-            tree = repository[tree_with(repository, base.tree, files)].peel(pygit2.Tree)
-            if tree.id == base.tree.id:
-                return parent
-            # Trusting neither the caller nor the code above: what counts is what would be pushed.
-            for difference in differences(repository, base.tree, tree):
-                if reason := forbidden(difference, self._scope):
-                    raise ForbiddenWrite(f"the commit would change {difference.path!r}: {reason}")
-            commit = self._write_commit(repository, base, tree, message, at)
-            objects = (*new_objects(repository, base.tree, tree), commit)
-        self._remote.push(repository, commit, base.id, objects)
-        return str(commit)
+        tree = repository[tree_with(repository, base.tree, files)].peel(pygit2.Tree)
+        if tree.id == base.tree.id:
+            return None
+        # Trusting neither the caller nor the code above: what counts is what would be pushed.
+        for difference in differences(repository, base.tree, tree):
+            if reason := forbidden(difference, self._scope):
+                raise ForbiddenWrite(f"the commit would change {difference.path!r}: {reason}")
+        commit = self._write_commit(repository, base, tree, message, at)
+        return _Built(commit, base.id, (*new_objects(repository, base.tree, tree), commit))
 
     def rehearse_push(self, revision: Revision) -> None:
         """Begin a push of `revision`, the branch's head, and end it before anything is sent.
@@ -309,6 +337,15 @@ class GitRepository:
         except LIBGIT2_ERRORS as error:
             self._damaged = True
             raise RepositoryUnavailable(f"the clone {self._settings.clone} is damaged: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A commit that is in the clone. objects: what it needs and `parent` has not, each after what it holds."""
+
+    commit: pygit2.Oid
+    parent: pygit2.Oid
+    objects: tuple[pygit2.Oid, ...]
 
 
 class _Damage(Exception):

@@ -1,0 +1,22 @@
+"""Gitea and Forgejo, whose API has GitHub's shape: https://docs.gitea.com/api, version 1."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from promoter.adapters.forges.github import GitHubForge
+from promoter.adapters.forges.place import ForgePlace
+from promoter.adapters.forges.rest import ForgeApi
+
+
+class GiteaForge(GitHubForge):
+    """`promoter.ports.Forge` on Gitea or Forgejo: another root, another word before the token, other branches."""
+
+    def __init__(self, place: ForgePlace) -> None:
+        super().__init__(place)
+        self._api = ForgeApi(place, f"{place.host}/api/v1", scheme="token ")
+        self._page_size = "limit"
+
+    def delete_branch(self, branch: str) -> None:
+        self._api.send("DELETE", f"{self._path}/branches/{quote(branch, safe='')}", gone=HTTPStatus.NOT_FOUND)

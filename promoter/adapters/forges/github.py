@@ -1,0 +1,113 @@
+"""GitHub, by its REST API; Gitea's has the same shape, and `gitea.py` says where it differs.
+
+https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, git/refs, commits/statuses.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from promoter.adapters.forges.place import ForgePlace
+from promoter.adapters.forges.rest import ForgeApi, nonsense
+from promoter.domain.pull_request import CommitStatus, PullRequest, PullRequestState
+from promoter.domain.repository import Revision
+from promoter.errors import ForgeUnavailable
+
+STATUS_CONTEXT = "promoter/rollout"
+
+# GitHub cuts nothing: a longer description is refused.
+_LONGEST_DESCRIPTION = 140
+_PAGE = 50
+_MOST_PAGES = 20
+
+
+class GitHubForge:
+    """`promoter.ports.Forge` on github.com or a GitHub Enterprise Server."""
+
+    def __init__(self, place: ForgePlace) -> None:
+        self._place = place
+        root = "https://api.github.com" if place.host == "https://github.com" else f"{place.host}/api/v3"
+        self._api = ForgeApi(place, root, scheme="Bearer ", accept="application/vnd.github+json")
+        self._path = f"/repos/{place.path}"
+        self._page_size = "per_page"
+
+    def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
+        found: list[PullRequest] = []
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {"state": "open", self._page_size: str(_PAGE), "page": str(page)}
+            listed = self._api.get(f"{self._path}/pulls", asked)
+            found += [self._read(item) for item in self._list(listed) if self._is_wanted(item, prefix)]
+            if len(listed) < _PAGE:
+                return tuple(found)
+        raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open pull requests")
+
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        # GitHub looks for the branch; Gitea does not, and lists the newest first.
+        owner = self._place.path.split("/", maxsplit=1)[0]
+        asked = {"state": "closed", "head": f"{owner}:{branch}", self._page_size: str(_PAGE)}
+        listed = self._list(self._api.get(f"{self._path}/pulls", asked))
+        found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
+        return max((one for one in found if one.branch == branch), key=lambda one: one.number, default=None)
+
+    def pull_request(self, number: int) -> PullRequest:
+        return self._read(self._api.get(f"{self._path}/pulls/{number}"))
+
+    def open_pull_request(self, branch: str, title: str, body: str) -> PullRequest:
+        said = {"head": branch, "base": self._place.branch, "title": title, "body": body}
+        return self._read(self._api.send("POST", f"{self._path}/pulls", said))
+
+    def change_pull_request(self, number: int, title: str, body: str) -> PullRequest:
+        return self._read(self._api.send("PATCH", f"{self._path}/pulls/{number}", {"title": title, "body": body}))
+
+    def close_pull_request(self, number: int, reason: str) -> None:
+        self._api.send("POST", f"{self._path}/issues/{number}/comments", {"body": reason})
+        self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
+
+    def delete_branch(self, branch: str) -> None:
+        self._api.send("DELETE", f"{self._path}/git/refs/heads/{quote(branch)}", gone=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def set_status(self, revision: Revision, status: CommitStatus) -> None:
+        said = {"state": status.state.value, "context": STATUS_CONTEXT, "description": _cut(status.description)}
+        if status.url is not None:
+            said["target_url"] = status.url
+        self._api.send("POST", f"{self._path}/statuses/{revision}", said)
+
+    def _list(self, listed: Any) -> list[Any]:
+        if not isinstance(listed, list):
+            raise nonsense(self._place, TypeError("no list"))
+        return listed
+
+    def _is_wanted(self, item: Any, prefix: str) -> bool:
+        """Whether it goes into our branch, from one of the promoter's; a fork's branch may have any name."""
+        try:
+            head, base = item["head"], item["base"]
+            # A fork that was deleted has no repository any more.
+            ours = head.get("repo") is not None and head["repo"]["id"] == base["repo"]["id"]
+            return bool(ours and base["ref"] == self._place.branch and head["ref"].startswith(prefix))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise nonsense(self._place, error) from error
+
+    def _read(self, item: Any) -> PullRequest:
+        try:
+            state = PullRequestState.OPEN if item["state"] == "open" else PullRequestState.CLOSED
+            if item.get("merged") or item.get("merged_at"):
+                state = PullRequestState.MERGED
+            return PullRequest(
+                number=int(item["number"]),
+                branch=str(item["head"]["ref"]),
+                title=str(item["title"]),
+                body=str(item["body"] or ""),
+                state=state,
+                url=str(item["html_url"]),
+                head=item["head"].get("sha"),
+                mergeable=item.get("mergeable"),
+                labels=tuple(str(label["name"]) for label in item.get("labels") or ()),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise nonsense(self._place, error) from error
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"

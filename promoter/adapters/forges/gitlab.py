@@ -1,0 +1,107 @@
+"""GitLab, by its REST API: https://docs.gitlab.com/api, version 4: merge_requests, notes, branches, statuses."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from promoter.adapters.forges.place import ForgePlace
+from promoter.adapters.forges.rest import ForgeApi, nonsense
+from promoter.domain.pull_request import CommitState, CommitStatus, PullRequest, PullRequestState
+from promoter.domain.repository import Revision
+from promoter.errors import ForgeUnavailable
+
+STATUS_CONTEXT = "promoter/rollout"
+
+_LONGEST_DESCRIPTION = 255
+_PAGE = 50
+_MOST_PAGES = 20
+_STATES = {"opened": PullRequestState.OPEN, "locked": PullRequestState.OPEN, "merged": PullRequestState.MERGED}
+_COMMIT_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
+
+
+class GitLabForge:
+    """`promoter.ports.Forge` on gitlab.com or a GitLab of one's own."""
+
+    def __init__(self, place: ForgePlace) -> None:
+        self._place = place
+        self._api = ForgeApi(place, f"{place.host}/api/v4", header="PRIVATE-TOKEN")
+        self._path = f"/projects/{place.quoted}"
+
+    def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
+        found: list[PullRequest] = []
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {"state": "opened", "target_branch": self._place.branch, "per_page": str(_PAGE), "page": str(page)}
+            listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
+            found += [self._read(item) for item in listed if self._is_wanted(item, prefix)]
+            if len(listed) < _PAGE:
+                return tuple(found)
+        raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open merge requests")
+
+    def closed_pull_request(self, branch: str) -> PullRequest | None:
+        asked = {"target_branch": self._place.branch, "source_branch": branch, "per_page": str(_PAGE)}
+        listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
+        found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
+        ended = [one for one in found if one.branch == branch and one.state is not PullRequestState.OPEN]
+        return max(ended, key=lambda one: one.number, default=None)
+
+    def pull_request(self, number: int) -> PullRequest:
+        return self._read(self._api.get(f"{self._path}/merge_requests/{number}"))
+
+    def open_pull_request(self, branch: str, title: str, body: str) -> PullRequest:
+        said = {"source_branch": branch, "target_branch": self._place.branch, "title": title, "description": body}
+        return self._read(self._api.send("POST", f"{self._path}/merge_requests", said))
+
+    def change_pull_request(self, number: int, title: str, body: str) -> PullRequest:
+        said = {"title": title, "description": body}
+        return self._read(self._api.send("PUT", f"{self._path}/merge_requests/{number}", said))
+
+    def close_pull_request(self, number: int, reason: str) -> None:
+        self._api.send("POST", f"{self._path}/merge_requests/{number}/notes", {"body": reason})
+        self._api.send("PUT", f"{self._path}/merge_requests/{number}", {"state_event": "close"})
+
+    def delete_branch(self, branch: str) -> None:
+        self._api.send(
+            "DELETE", f"{self._path}/repository/branches/{quote(branch, safe='')}", gone=HTTPStatus.NOT_FOUND
+        )
+
+    def set_status(self, revision: Revision, status: CommitStatus) -> None:
+        said = {
+            "state": _COMMIT_STATES[status.state],
+            "name": STATUS_CONTEXT,
+            "description": status.description[:_LONGEST_DESCRIPTION],
+            "ref": self._place.branch,
+        }
+        if status.url is not None:
+            said["target_url"] = status.url
+        self._api.send("POST", f"{self._path}/statuses/{revision}", said)
+
+    def _list(self, listed: Any) -> list[Any]:
+        if not isinstance(listed, list):
+            raise nonsense(self._place, TypeError("no list"))
+        return listed
+
+    def _is_wanted(self, item: Any, prefix: str) -> bool:
+        try:
+            ours = item["source_project_id"] == item["target_project_id"]
+            return bool(ours and str(item["source_branch"]).startswith(prefix))
+        except (KeyError, TypeError) as error:
+            raise nonsense(self._place, error) from error
+
+    def _read(self, item: Any) -> PullRequest:
+        try:
+            found_out = item.get("detailed_merge_status") not in (None, "unchecked", "checking", "preparing")
+            return PullRequest(
+                number=int(item["iid"]),
+                branch=str(item["source_branch"]),
+                title=str(item["title"]),
+                body=str(item["description"] or ""),
+                state=_STATES.get(item["state"], PullRequestState.CLOSED),
+                url=str(item["web_url"]),
+                head=item.get("sha"),
+                mergeable=item["detailed_merge_status"] == "mergeable" if found_out else None,
+                labels=tuple(map(str, item.get("labels") or ())),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise nonsense(self._place, error) from error

@@ -1,0 +1,51 @@
+"""Which repository on which forge, and with whose token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from promoter.errors import InvalidSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ForgePlace:
+    """One repository of one forge.
+
+    url: the repository's page, `https://git.example.com/shop/models`. branch: where pull requests go. token_file: read
+    at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. Raises InvalidSettings for
+    a url that names no repository.
+    """
+
+    url: str
+    branch: str
+    token_file: Path
+    timeout: timedelta = timedelta(seconds=10)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        named = [word for word in self.path.split("/") if word not in ("", ".", "..")]
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise InvalidSettings("the forge's URL must be https://<host>/<owner>/<repository>, without user or query")
+        if len(named) < 2 or "/".join(named) != self.path:
+            raise InvalidSettings(
+                f"{self.url} names no repository of a forge: write the URL of its page, <owner>/<repository>"
+            )
+
+    @property
+    def host(self) -> str:
+        """The forge's root, without a slash at its end."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        """`owner/repository`, with GitLab's groups where there are some."""
+        return urlsplit(self.url).path.strip("/").removesuffix(".git")
+
+    @property
+    def quoted(self) -> str:
+        """The path as part of another one: every slash but none of its own."""
+        return quote(self.path, safe="")

@@ -1,0 +1,125 @@
+"""JSON over HTTP to a forge: our token, our limits, and errors that say who can mend what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import requests
+import urllib3
+
+from promoter.adapters.forges.place import ForgePlace
+from promoter.bounded_body import TooLarge
+from promoter.bounded_session import BoundedSession, Compressed
+from promoter.domain.duration import format_duration
+from promoter.errors import ForgeUnavailable
+from promoter.token_file import NoToken, read_token
+
+# A page of fifty pull requests whose bodies are full.
+_LARGEST_ANSWER = 16 * 2**20
+_LONGEST_COMPLAINT = 200
+
+
+class ForgeApi:
+    """The API at `root`. scheme: the words before the token in the header `header`."""
+
+    def __init__(
+        self, place: ForgePlace, root: str, *, header: str = "Authorization", scheme: str = "", accept: str = ""
+    ) -> None:
+        self._place = place
+        self._root = root
+        self._header = header
+        self._scheme = scheme
+        self._session = BoundedSession(place.timeout, _LARGEST_ANSWER)
+        if accept:
+            self._session.headers["Accept"] = accept
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """What is there, as parsed JSON. Raises ForgeUnavailable."""
+        return self._asked("GET", path, params=params)
+
+    def send(self, method: str, path: str, said: Mapping[str, Any] | None = None, *, gone: int | None = None) -> Any:
+        """The answer to a change, None for an empty one. gone: the status by which the forge says that it is done."""
+        return self._asked(method, path, said=said, gone=gone)
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        said: Mapping[str, Any] | None = None,
+        gone: int | None = None,
+    ) -> Any:
+        try:
+            token = read_token(self._place.token_file)
+        except NoToken as error:
+            raise ForgeUnavailable(f"the forge is not asked: {error}") from error
+        try:
+            response = self._session.request(
+                method,
+                f"{self._root}{path}",
+                params=params,
+                json=said,
+                auth=_Token(self._header, self._scheme + token),
+            )
+        except requests.Timeout as error:
+            raise ForgeUnavailable(
+                f"{self._place.url} did not answer within {format_duration(self._place.timeout)}"
+            ) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, Compressed, TooLarge) as error:
+            # Without the cause's text: it may quote an address.
+            raise ForgeUnavailable(f"{self._place.url}: the forge cannot be reached, or broke off") from error
+        if response.status_code == gone:
+            return None
+        if not response.ok or response.is_redirect:
+            raise ForgeUnavailable(self._refusal(method, path, response))
+        if not response.content:
+            return None
+        try:
+            return json.loads(response.content)
+        except (ValueError, RecursionError) as error:
+            raise ForgeUnavailable(
+                f"{self._place.url}: the forge answered with something that is not JSON: is this its address?"
+            ) from error
+
+    def _refusal(self, method: str, path: str, response: requests.Response) -> str:
+        remedies: dict[int, str] = {
+            HTTPStatus.UNAUTHORIZED: f"refuses our token: put a valid one into {self._place.token_file}",
+            HTTPStatus.FORBIDDEN: "forbids it: the token has to read and write code, pull requests and statuses",
+            HTTPStatus.NOT_FOUND: "knows no such thing: does the repository exist, and may the token see it?",
+        }
+        what = remedies.get(response.status_code, f"answered with status {response.status_code}")
+        if response.is_redirect:
+            what = "sends us elsewhere, and redirects are not followed: was the repository renamed?"
+        return f"{self._place.url}: the forge {what} ({method} {path}{_complaint(response)})"
+
+
+class _Token(requests.auth.AuthBase):
+    """Our token in its header. As an authentication it also keeps requests from sending what a .netrc says."""
+
+    def __init__(self, header: str, value: str) -> None:
+        self._header = header
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._header] = self._value
+        return request
+
+
+def _complaint(response: requests.Response) -> str:
+    """The forge's own words, where it has some."""
+    try:
+        said = json.loads(response.content)
+        text = said.get("message") or said.get("error") or ""
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    shown = " ".join("".join(filter(str.isprintable, str(text))).split())
+    return f": {shown[:_LONGEST_COMPLAINT]}" if shown else ""
+
+
+def nonsense(place: ForgePlace, error: Exception) -> ForgeUnavailable:
+    """What is raised where an answer is not of the form that its documentation promises."""
+    return ForgeUnavailable(f"{place.url}: the forge answered in a form that its API does not have: {error!r}")

@@ -1,0 +1,52 @@
+"""What a forge shows people: pull requests, and the status of a commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from promoter.domain.repository import Revision
+
+
+class PullRequestState(StrEnum):
+    """CLOSED: without having been merged."""
+
+    OPEN = "open"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """One pull request; GitLab calls it a merge request.
+
+    branch: the one that would be merged. head: its newest commit, as far as the forge says. mergeable: None where the
+    forge has not found out yet. url: its page for people.
+    """
+
+    number: int
+    branch: str
+    title: str
+    body: str
+    state: PullRequestState
+    url: str
+    head: Revision | None = None
+    mergeable: bool | None = None
+    labels: tuple[str, ...] = ()
+
+
+class CommitState(StrEnum):
+    """How far a commit has come."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """What a forge shows beside a commit. description: a few words. url: where more is told, None for nowhere."""
+
+    state: CommitState
+    description: str
+    url: str | None = None

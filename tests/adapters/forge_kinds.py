@@ -1,0 +1,248 @@
+"""One repository on each kind of forge, and what people do to it: Gitea for real, the others by their documents."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import parse_qs, unquote
+
+from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
+
+FIRST = "0" * 39 + "1"
+
+
+def place(url, folder, token):
+    file = folder / "forge-token"
+    file.write_text(token + "\n")
+    return ForgePlace(url, "main", file, timedelta(seconds=20))
+
+
+class GiteaKind:
+    """A new repository on a real Gitea; the promoter is one of its writers."""
+
+    def __init__(self, gitea, folder):
+        self._gitea = gitea
+        self.bot, token = gitea.person("promoter")
+        self._path = gitea.repository("contract", self.bot)
+        self._write("README.md", "models\n", {})
+        self.place = place(f"{gitea.url}/{self._path}", folder, token)
+        self.forge = GiteaForge(self.place)
+
+    def _write(self, file, text, more):
+        said = {"content": base64.b64encode(text.encode()).decode(), "message": f"Add {file}"} | more
+        return self._gitea.api("POST", f"/repos/{self._path}/contents/{file}", said)
+
+    def branch(self, name):
+        """A branch with a commit of its own; its revision."""
+        written = self._write(f"{name.replace('/', '-')}.txt", name, {"branch": "main", "new_branch": name})
+        return written["commit"]["sha"]
+
+    def branches(self):
+        return {found["name"] for found in self._gitea.api("GET", f"/repos/{self._path}/branches")}
+
+    def from_a_fork(self, name):
+        """A pull request of somebody else's, from a branch of that name."""
+        who, token = self._gitea.person("eve")
+        owner, repository = self._path.split("/")
+        self._gitea.api("PUT", f"/repos/{self._path}/collaborators/{who}", {"permission": "read"})
+        self._gitea.api("POST", f"/repos/{self._path}/forks", {}, token)
+        said = {"content": "ZXZpbA==", "message": "Add evil", "branch": "main", "new_branch": name}
+        self._gitea.api("POST", f"/repos/{who}/{repository}/contents/evil.txt", said, token)
+        asked = {"head": f"{who}:{name}", "base": "main", "title": "From a fork", "body": ""}
+        return self._gitea.api("POST", f"/repos/{owner}/{repository}/pulls", asked, token)["number"]
+
+    def merge(self, number):
+        self._gitea.merge(self._path, number, self._gitea.token)
+
+    def comments(self, number):
+        return [found["body"] for found in self._gitea.api("GET", f"/repos/{self._path}/issues/{number}/comments")]
+
+    def status(self, revision):
+        """The newest of ours: state, description, link."""
+        found = self._gitea.api("GET", f"/repos/{self._path}/commits/{revision}/status")["statuses"]
+        [ours] = [one for one in found if one["context"] == "promoter/rollout"]
+        return ours["status"], ours["description"], ours["target_url"]
+
+
+class _Documented:
+    """A repository in memory; subclasses answer as their forge's documents say, and refuse what those do not have."""
+
+    def __init__(self, server, folder):
+        self._pulls, self._comments, self._statuses = {}, {}, {}
+        self._branches = {"main": FIRST}
+        server.answers[""] = self._answer
+        self._server = server
+        self.place = place(f"{server.url}/shop/models", folder, "the-token")
+
+    def branch(self, name):
+        self._branches[name] = f"{len(self._branches) + 1:040x}"
+        return self._branches[name]
+
+    def branches(self):
+        return set(self._branches)
+
+    def from_a_fork(self, name):
+        return self._add(name, "From a fork", "", fork=True)
+
+    def _add(self, branch, title, body, *, fork=False):
+        number = len(self._pulls) + 1
+        self._pulls[number] = {"number": number, "branch": branch, "title": title, "body": body, "fork": fork}
+        self._pulls[number] |= {"state": "open", "merged": False}
+        return number
+
+    def merge(self, number):
+        self._pulls[number] |= {"state": "closed", "merged": True}
+
+    def comments(self, number):
+        return self._comments.get(number, [])
+
+    def status(self, revision):
+        return self._statuses[revision]
+
+    def _answer(self, handler):
+        said = json.loads(handler.body) if handler.body else {}
+        path, _, query = handler.path.partition("?")
+        code, answer = self._handled(handler.command, path, query, said, handler.headers)
+        content = b"" if answer is None else json.dumps(answer).encode()
+        handler.send_response(code)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+
+_NOT_FOUND = (HTTPStatus.NOT_FOUND, {"message": "Not Found"})
+
+
+class GitHubKind(_Documented):
+    """https://docs.github.com/en/rest?apiVersion=2022-11-28, as an Enterprise Server has it below /api/v3."""
+
+    def __init__(self, server, folder):
+        super().__init__(server, folder)
+        self.forge = GitHubForge(self.place)
+
+    def _handled(self, method, path, query, said, headers):
+        assert headers["Authorization"] == "Bearer the-token"
+        assert headers["Accept"] == "application/vnd.github+json"
+        root, path = path[:23], path[23:]
+        assert root == "/api/v3/repos/shop/mode"
+        assert path.startswith("ls")
+        path = path[2:]
+        if (method, path) == ("GET", "/pulls"):
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked["per_page"] == "50"
+            listed = [one for one in self._pulls.values() if one["state"] == asked["state"]]
+            if "head" in asked:
+                listed = [one for one in listed if asked["head"] == f"shop:{one['branch']}" and not one["fork"]]
+            return 200, [self._pull(one) for one in listed] if asked.get("page", "1") == "1" else []
+        if (method, path) == ("POST", "/pulls"):
+            assert said.keys() == {"head", "base", "title", "body"}
+            if said["head"] not in self._branches:
+                return 422, {"message": "Validation Failed", "errors": [{"field": "head", "code": "invalid"}]}
+            return 201, self._pull(self._pulls[self._add(said["head"], said["title"], said["body"])])
+        if match := re.fullmatch(r"/pulls/(\d+)", path):
+            if int(match[1]) not in self._pulls:
+                return _NOT_FOUND
+            found = self._pulls[int(match[1])]
+            assert method in ("GET", "PATCH")
+            assert said.keys() <= {"title", "body", "state"}
+            found.update(said)
+            # Only this call tells whether it can be merged; the list does not.
+            return 200, self._pull(found) | {"merged": found["merged"], "mergeable": None}
+        if match := re.fullmatch(r"/issues/(\d+)/comments", path):
+            self._comments.setdefault(int(match[1]), []).append(said["body"])
+            return 201, {"id": 1, "body": said["body"]}
+        if method == "DELETE" and (match := re.fullmatch(r"/git/refs/heads/(.+)", path)):
+            gone = self._branches.pop(match[1], None)
+            return (204, None) if gone else (422, {"message": "Reference does not exist"})
+        if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", path):
+            assert said["context"] == "promoter/rollout"
+            assert said["state"] in ("error", "failure", "pending", "success")
+            assert len(said["description"]) <= 140
+            self._statuses[match[1]] = said["state"], said["description"], said.get("target_url")
+            return 201, {"id": 1, **said}
+        return _NOT_FOUND
+
+    def _pull(self, found):
+        ours = {"id": 7, "full_name": "shop/models"}
+        theirs = {"id": 8, "full_name": "eve/models"}
+        return {
+            "number": found["number"],
+            "state": found["state"],
+            "title": found["title"],
+            "body": found["body"] or None,
+            "html_url": f"{self._server.url}/shop/models/pull/{found['number']}",
+            "merged_at": "2026-11-22T20:16:34Z" if found["merged"] else None,
+            "labels": [],
+            "head": {"ref": found["branch"], "sha": FIRST, "repo": theirs if found["fork"] else ours},
+            "base": {"ref": "main", "sha": FIRST, "repo": ours},
+        }
+
+
+class GitLabKind(_Documented):
+    """https://docs.gitlab.com/api, version 4."""
+
+    def __init__(self, server, folder):
+        super().__init__(server, folder)
+        self.forge = GitLabForge(self.place)
+
+    def _handled(self, method, path, query, said, headers):
+        assert headers["PRIVATE-TOKEN"] == "the-token"
+        assert path.startswith("/api/v4/projects/shop%2Fmodels/")
+        path = path.removeprefix("/api/v4/projects/shop%2Fmodels")
+        if (method, path) == ("GET", "/merge_requests"):
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked["target_branch"] == "main"
+            listed = [self._request(one) for one in self._pulls.values()]
+            for name, key in (("state", "state"), ("source_branch", "source_branch")):
+                listed = [one for one in listed if name not in asked or one[key] == asked[name]]
+            return 200, listed if asked.get("page", "1") == "1" else []
+        if (method, path) == ("POST", "/merge_requests"):
+            assert said.keys() == {"source_branch", "target_branch", "title", "description"}
+            return 201, self._request(self._pulls[self._add(said["source_branch"], said["title"], said["description"])])
+        if match := re.fullmatch(r"/merge_requests/(\d+)", path):
+            if int(match[1]) not in self._pulls:
+                return HTTPStatus.NOT_FOUND, {"message": "404 Not found"}
+            found = self._pulls[int(match[1])]
+            assert method in ("GET", "PUT")
+            assert said.keys() <= {"title", "description", "state_event"}
+            found["title"] = said.get("title", found["title"])
+            found["body"] = said.get("description", found["body"])
+            if said.get("state_event") == "close":
+                found["state"] = "closed"
+            return 200, self._request(found)
+        if match := re.fullmatch(r"/merge_requests/(\d+)/notes", path):
+            self._comments.setdefault(int(match[1]), []).append(said["body"])
+            return 201, {"id": 1, "body": said["body"]}
+        if method == "DELETE" and (match := re.fullmatch(r"/repository/branches/([^/]+)", path)):
+            gone = self._branches.pop(unquote(match[1]), None)
+            return (204, None) if gone else (404, {"message": "404 Branch Not Found"})
+        if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", path):
+            assert said["name"] == "promoter/rollout"
+            assert said["state"] in ("pending", "running", "success", "failed", "canceled")
+            assert len(said["description"]) <= 255
+            state = "failure" if said["state"] == "failed" else said["state"]
+            self._statuses[match[1]] = state, said["description"], said.get("target_url")
+            return 201, {"id": 1, "status": said["state"]}
+        return HTTPStatus.NOT_FOUND, {"error": "404 Not Found"}
+
+    def _request(self, found):
+        state = "merged" if found["merged"] else "opened" if found["state"] == "open" else "closed"
+        return {
+            "iid": found["number"],
+            "id": 1000 + found["number"],
+            "state": state,
+            "title": found["title"],
+            "description": found["body"] or None,
+            "source_branch": found["branch"],
+            "target_branch": "main",
+            "source_project_id": 8 if found["fork"] else 7,
+            "target_project_id": 7,
+            "sha": FIRST,
+            "labels": [],
+            "detailed_merge_status": "checking",
+            "web_url": f"{self._server.url}/shop/models/-/merge_requests/{found['number']}",
+        }

@@ -1,0 +1,153 @@
+"""One contract for every forge: Gitea for real; GitHub and GitLab by servers that answer as their documents say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from forge_kinds import GiteaKind, GitHubKind, GitLabKind
+from real_gitea import a_gitea
+from scripted_server import as_json, body, broken_off, silent, status
+
+from promoter.adapters.forges import ForgePlace, GiteaForge
+from promoter.domain.pull_request import CommitState, CommitStatus, PullRequestState
+from promoter.errors import ForgeUnavailable, InvalidSettings
+
+BRANCH = "promoter/production/ranker"
+
+
+@pytest.fixture(scope="module")
+def gitea(tmp_path_factory):
+    with a_gitea(tmp_path_factory.mktemp("gitea")) as found:
+        yield found
+
+
+@pytest.fixture(params=["gitea", "github", "gitlab"])
+def kind(request, gitea, server, tmp_path):
+    if request.param == "github":
+        return GitHubKind(server, tmp_path)
+    if request.param == "gitlab":
+        return GitLabKind(server, tmp_path)
+    if gitea is None:
+        pytest.skip("NO GITEA: put `gitea` on PATH, or set FORGE_URL and FORGE_TOKEN")
+    return GiteaKind(gitea, tmp_path)
+
+
+def test_a_pull_request_is_opened_changed_and_found_again(kind):
+    kind.branch(BRANCH)
+    opened = kind.forge.open_pull_request(BRANCH, "ranker: start 43", "A *body* of\n\n| a | table |\n|---|---|\n")
+    assert (opened.branch, opened.state) == (BRANCH, PullRequestState.OPEN)
+    assert opened.url.startswith(kind.place.url)
+
+    kind.forge.change_pull_request(opened.number, "ranker: start 44", "Another body")
+
+    [found] = kind.forge.open_pull_requests("promoter/")
+    assert (found.number, found.title, found.body) == (opened.number, "ranker: start 44", "Another body")
+    assert kind.forge.open_pull_requests("promoter/staging/") == ()
+
+
+def test_a_fork_with_a_branch_of_our_name_is_nobody_of_ours(kind):
+    number = kind.from_a_fork(BRANCH)
+    assert kind.forge.pull_request(number).title == "From a fork"
+    assert kind.forge.open_pull_requests("promoter/") == ()
+
+
+def test_a_merged_pull_request_is_told_from_one_that_was_closed(kind):
+    for branch in ("promoter/a", "promoter/b"):
+        kind.branch(branch)
+    merged = kind.forge.open_pull_request("promoter/a", "a", "").number
+    closed = kind.forge.open_pull_request("promoter/b", "b", "").number
+    kind.merge(merged)
+    kind.forge.close_pull_request(closed, "Version 44 is *newer*.")
+
+    assert kind.forge.pull_request(merged).state is PullRequestState.MERGED
+    assert kind.forge.pull_request(closed).state is PullRequestState.CLOSED
+    assert kind.comments(closed) == ["Version 44 is *newer*."]
+    assert kind.forge.closed_pull_request("promoter/a").number == merged
+    assert kind.forge.closed_pull_request("promoter/b").state is PullRequestState.CLOSED
+    assert kind.forge.closed_pull_request("promoter") is None
+    assert kind.forge.open_pull_requests("promoter/") == ()
+
+
+def test_a_branch_is_deleted_once_and_may_be_gone_already(kind):
+    kind.branch(BRANCH)
+    kind.forge.delete_branch(BRANCH)
+    assert kind.branches() == {"main"}
+    kind.forge.delete_branch(BRANCH)
+
+
+def test_the_newest_status_of_a_commit_is_the_one_that_is_shown(kind):
+    revision = kind.branch(BRANCH)
+    link = "https://argocd.example.com/applications/production-ranker"
+    kind.forge.set_status(revision, CommitStatus(CommitState.PENDING, "canary 43 at 5 %", link))
+    assert kind.status(revision) == ("pending", "canary 43 at 5 %", link)
+    kind.forge.set_status(revision, CommitStatus(CommitState.SUCCESS, "live", link))
+    assert kind.status(revision) == ("success", "live", link)
+    kind.forge.set_status(revision, CommitStatus(CommitState.FAILURE, "reverted " + "x" * 100, link))
+    assert kind.status(revision)[0] == "failure"
+
+
+def test_what_does_not_exist_is_an_error_that_says_so(kind):
+    with pytest.raises(ForgeUnavailable, match="knows no such thing"):
+        kind.forge.pull_request(999)
+
+
+def test_a_token_that_is_refused_is_an_error_without_the_token(gitea, tmp_path):
+    if gitea is None:
+        pytest.skip("NO GITEA: put `gitea` on PATH, or set FORGE_URL and FORGE_TOKEN")
+    kind = GiteaKind(gitea, tmp_path)
+    kind.place.token_file.write_text("0123456789abcdef0123456789abcdef01234567")
+    with pytest.raises(ForgeUnavailable, match="refuses our token") as caught:
+        kind.forge.open_pull_requests("promoter/")
+    assert "0123456789" not in str(caught.value)
+
+
+@pytest.fixture
+def scripted(server, tmp_path):
+    (tmp_path / "token").write_text("a-token")
+    return GiteaForge(ForgePlace(f"{server.url}/shop/models", "main", tmp_path / "token", timedelta(seconds=0.3)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (status(500), "status 500.*scripted"),
+        (status(301, Location="http://elsewhere.example"), "redirects are not followed"),
+        (body(b"<html>"), "not JSON"),
+        (as_json({"no": "list"}), "in a form that its API does not have"),
+        (as_json([{"head": None}]), "in a form that its API does not have"),
+        (silent(), "did not answer within"),
+        (broken_off(), "broke off"),
+        (body(b" " * (17 * 2**20)), "broke off"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_one_error(server, scripted, answer, words):
+    server.answers[""] = answer
+    with pytest.raises(ForgeUnavailable, match=words):
+        scripted.open_pull_requests("promoter/")
+
+
+def test_a_token_is_read_at_each_use_and_one_that_is_missing_is_told(server, scripted, tmp_path):
+    server.answers[""] = as_json([])
+    scripted.open_pull_requests("promoter/")
+    (tmp_path / "token").write_text("another")
+    scripted.open_pull_requests("promoter/")
+    assert [asked.headers["Authorization"] for asked in server.requests] == ["token a-token", "token another"]
+    (tmp_path / "token").unlink()
+    with pytest.raises(ForgeUnavailable, match="cannot be read"):
+        scripted.open_pull_requests("promoter/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/",
+        "https://git.example.com/shop",
+        "ssh://git.example.com/shop/models",
+        "https://user@git.example.com/shop/models",
+        "https://git.example.com/shop/../models",
+    ],
+)
+def test_a_url_that_names_no_repository_is_refused(url, tmp_path):
+    with pytest.raises(InvalidSettings, match="forge"):
+        ForgePlace(url, "main", tmp_path / "token")
