@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import statistics
 import threading
 import time
 from datetime import UTC, datetime
@@ -20,14 +19,14 @@ from e2e_commands import got, kubectl, promoter
 from e2e_installation import PODS
 from rich.console import Console
 
-from benchmarks.figures import Figure, show
+from benchmarks import verdict_to_traffic
+from benchmarks.figures import show
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.version import ModelVersion
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 COMMITS = int(os.environ.get("E2E_COMMITS", "50"))
-LONGEST_MEDIAN, LONGEST_P95 = 2.0, 5.0
 HEALED_WITHIN = 30.0
 OTHER = 2
 
@@ -100,17 +99,13 @@ class Hand:
         return answered[0] - began
 
 
-def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, capsys):
+def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, record_property, capsys):
     began, taken = time.time(), []
     for number in range(COMMITS):
         taken.append(by_hand.seconds_to(100 if number % 2 == 0 else 0))
         # Every worker of the proxy has the route by then, so that no late answer counts for the next commit.
         time.sleep(0.7)
-    hundredths = statistics.quantiles(taken, n=100, method="inclusive")
-    figures = [
-        Figure(f"push to other version at the gateway, median of {COMMITS}", hundredths[49], LONGEST_MEDIAN, "s"),
-        Figure("the same, 95th percentile", hundredths[94], LONGEST_P95, "s"),
-    ]
+    record_property(verdict_to_traffic.SECONDS, json.dumps(taken))
     failed = {
         (str(version), code): count
         for second in client.seconds(began)
@@ -120,8 +115,9 @@ def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, cap
     }
     with capsys.disabled():
         print()  # noqa: T201 - the figures are what the test is for
-        # Beside their bars, and no more: how fast a machine is that others use is no fault of a commit's.
-        show(figures, Console())
+        # Beside their bars, and no more: how fast a machine is that others use is no fault of a commit's. `make bench`
+        # holds them.
+        show(verdict_to_traffic.figures(taken), Console())
     assert failed == {}
 
 
