@@ -12,7 +12,7 @@ PromoterError
 │   ├── MetricsUnavailable
 │   ├── ClusterUnavailable
 │   └── PreflightUnavailable
-├── HeadMoved               somebody pushed first; the pass is computed again
+├── HeadMoved               somebody pushed first; the pass is computed again, a way back goes onto the newer head
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
 """
