@@ -17,6 +17,7 @@ import pytest
 from e2e_client import first_answer_of
 from e2e_commands import got, kubectl, promoter
 from e2e_installation import PODS
+from e2e_routes import ROUTES
 from rich.console import Console
 
 from benchmarks import verdict_to_traffic
@@ -125,17 +126,16 @@ def test_a_weight_that_a_person_changes_in_the_cluster_is_healed(by_hand, client
     serving = by_hand.installation
     by_hand.rest()
     namespace = ("--namespace", serving.name)
-    route = got("httproute", serving.served.model, *namespace)
-    rules = route["spec"]["rules"]
-    for backend in rules[0]["backendRefs"]:
-        backend["weight"] = 50
+    kind = ROUTES[serving.place.route_kind][0]
+    resource = (f"{kind.plural}.{kind.group}", serving.served.model, *namespace)
+    route = got(*resource)
+    kind.set_weights(route, 50)
     began = time.monotonic()
-    patch = json.dumps({"spec": {"rules": rules}})
-    kubectl("patch", "httproute", serving.served.model, *namespace, "--type=merge", "--patch", patch)
+    patch = json.dumps({"spec": {kind.rules: kind.rules_of(route)}})
+    kubectl("patch", *resource, "--type=merge", "--patch", patch)
 
     def weights():
-        healed = got("httproute", serving.served.model, *namespace)["spec"]["rules"][0]["backendRefs"]
-        return sorted(backend["weight"] for backend in healed)
+        return sorted(kind.split(kind.rules_of(got(*resource))[0]).values())
 
     assert weights() in ([50, 50], [0, 100])
     serving.until(weights, lambda seen: seen == [0, 100], HEALED_WITHIN, "the weight is Git's again")
