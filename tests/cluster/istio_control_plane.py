@@ -24,7 +24,7 @@ from kubernetes import client
 
 PROGRAMS = ("etcd", "kube-apiserver", "pilot-discovery")
 SYSTEM = "istio-system"
-_STARTS_WITHIN = 20
+_STARTS_WITHIN = 60
 _TOKEN = "a-token-of-a-cluster-that-only-this-test-has"
 
 
