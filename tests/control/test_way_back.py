@@ -165,7 +165,8 @@ def test_against_somebody_who_always_is_quicker_it_ends_and_nothing_is_lost(
     with pytest.raises(HeadMoved):
         reconciler.act(survey)
 
-    assert len(fetches) == 10
+    # After each of eleven pushes it is looked whether that was applied, and ten times for the newer head.
+    assert len(fetches) == 21
     assert remote.head == fetches[-1]
 
 

@@ -36,6 +36,7 @@ from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.repository import Change, Commit, Inventory, MisnamedFolder, Revision
 from promoter.errors import (
     ForbiddenWrite,
+    HeadMoved,
     InvalidDocument,
     InvalidName,
     InvalidSettings,
@@ -204,7 +205,12 @@ class GitRepository:
                     raise ForbiddenWrite(f"the commit would change {difference.path!r}: {reason}")
             commit = self._write_commit(repository, base, tree, message, at)
             objects = (*new_objects(repository, base.tree, tree), commit)
-        self._remote.push(repository, commit, base.id, objects)
+        try:
+            self._remote.push(repository, commit, base.id, objects)
+        except HeadMoved:
+            # Somebody may have pushed onto our commit before the remote was asked where its branch is.
+            if not self.contains(self.fetch(), str(commit)):
+                raise
         return str(commit)
 
     def rehearse_push(self, revision: Revision) -> None:
