@@ -41,6 +41,7 @@ train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the s
 bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (5 minutes)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.simulation
+	@$(BIN)/python -m benchmarks.verdict_to_traffic
 
 setup: .venv/.dev tools ## Install everything that the other targets need
 

@@ -13,7 +13,7 @@ PromoterError
 │   ├── ClusterUnavailable
 │   ├── PreflightUnavailable
 │   └── ForgeUnavailable
-├── HeadMoved               somebody pushed first; the pass is computed again
+├── HeadMoved               somebody pushed first; the pass is computed again, a way back goes onto the newer head
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
 """

@@ -99,8 +99,8 @@ def _pass(passes: Reconciler, *, dry_run: bool) -> Survey:
         click.echo(f"error: {survey.stale}; nothing was pushed", err=True)
         sys.exit(1)
     else:
-        revision = passes.act(survey)
-        click.echo(f"pushed {revision}" if revision else "nothing to push")
+        pushed = passes.act(survey)
+        click.echo(f"pushed {pushed.revision}" if pushed else "nothing to push")
     return survey
 
 

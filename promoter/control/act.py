@@ -1,4 +1,4 @@
-"""Actions to one commit: file texts, the message, the push."""
+"""Actions to one commit: file texts, the message, the push; and the same on a newer head."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from promoter.decisions.transition import released
 from promoter.documents.commit_message import Decision, write_message
 from promoter.documents.release_file import write_release
 from promoter.domain.action import Action, StartCanary
+from promoter.domain.names import FREEZE_PATH
 from promoter.domain.observation import Observation
 from promoter.domain.repository import Revision
 from promoter.ports import Repository
@@ -49,6 +50,37 @@ def draft(
     return Draft(head, files, write_message(decisions), now)
 
 
-def publish(repository: Repository, commit: Draft) -> Revision:
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A commit that is on the remote. `draft`: what it was made of, which may be less than its pass decided."""
+
+    revision: Revision
+    draft: Draft
+
+
+def publish(repository: Repository, commit: Draft) -> Pushed:
     """Push by compare-and-swap. Raises what Repository.publish raises."""
-    return repository.publish(commit.parent, commit.files, commit.message, commit.at)
+    return Pushed(repository.publish(commit.parent, commit.files, commit.message, commit.at), commit)
+
+
+def renewed(
+    repository: Repository, decided: Sequence[tuple[Observation, Action]], head: Revision, now: datetime
+) -> Draft | None:
+    """The commit for `decided` on the remote's newer head; None where nothing of it can be taken there.
+
+    A decision made at `head` is, as long as the files that it rests on are what they were. Raises
+    RepositoryUnavailable.
+    """
+    newer = repository.fetch()
+    # After a rewind, the commits that the message names may be gone.
+    if not repository.contains(newer, head):
+        return None
+    kept = [
+        (seen, action)
+        for seen, action in decided
+        if all(
+            repository.object_id(newer, path) == repository.object_id(head, path)
+            for path in (seen.served.folder, FREEZE_PATH)
+        )
+    ]
+    return draft(repository, kept, newer, now)

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import structlog
 
+from promoter.control.act import Pushed
 from promoter.control.reconcile import Reconciler, Survey, Verdict
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.names import ServedModel
-from promoter.domain.repository import Revision
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
 from promoter.ports import Leadership
 
@@ -58,12 +58,12 @@ class PassReport:
     """How one pass went.
 
     survey: what it decided, None where it did not come so far. error: why it did not end well, None where it did.
-    revision: the commit that it pushed, None for none. took: its seconds.
+    pushed: its commit, None for none. took: its seconds.
     """
 
     survey: Survey | None
     error: PromoterError | None
-    revision: Revision | None
+    pushed: Pushed | None
     took: float
 
 
@@ -143,24 +143,24 @@ class Loop:
             audience.pass_began()
         began = time.monotonic()
         survey: Survey | None = None
-        revision: Revision | None = None
+        pushed: Pushed | None = None
         failure: PromoterError | None = None
         try:
             survey = self._reconciler.survey(self._clock())
-            revision = self._act(survey)
+            pushed = self._act(survey)
         except PromoterError as error:
             failure = error
-        report = PassReport(survey, failure, revision, time.monotonic() - began)
+        report = PassReport(survey, failure, pushed, time.monotonic() - began)
         for audience in self._audiences:
             audience.pass_ended(report)
         if failure is not None:
             return self._failed(failure, survey)
         self._backoff.failures = 0
-        if revision is not None and survey is not None and survey.draft is not None:
-            log.info("commit.pushed", revision=revision, subject=survey.draft.message.splitlines()[0])
+        if pushed is not None:
+            log.info("commit.pushed", revision=pushed.revision, subject=pushed.draft.message.splitlines()[0])
         return self._interval
 
-    def _act(self, survey: Survey) -> Revision | None:
+    def _act(self, survey: Survey) -> Pushed | None:
         self._say(survey)
         if survey.stale is not None:
             raise RepositoryUnavailable(survey.stale)

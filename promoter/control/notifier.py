@@ -99,7 +99,7 @@ class Notifier:
         self._first = self._first or survey.head
         if not self._is_read.is_set():
             return
-        head = report.revision or survey.head
+        head = survey.head if report.pushed is None else report.pushed.revision
         record = self._record
         since = self._since or (record.head if record else self._first)
         try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from promoter.control.act import Draft, draft, publish
+from promoter.control.act import Draft, Pushed, draft, publish, renewed
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
@@ -19,11 +19,15 @@ from promoter.domain.observation import Observation
 from promoter.domain.release import Release
 from promoter.domain.repository import MisnamedFolder, Revision
 from promoter.domain.shared_limits import SharedLimits
-from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.errors import HeadMoved, InvalidInput, PromoterError, RepositoryUnavailable
 from promoter.ports import Repository
 
 # Git hosts advise six pushes a minute and repository.
 _COMMITS_PER_MINUTE = 6
+
+# A way back that somebody else's push was quicker than is put on the newer head this often, before its pass is computed
+# again: what it rests on is looked at each time, and what it was judged by must not grow old meanwhile.
+_RENEWALS = 10
 
 # Peers are asked side by side, so that one that hangs does not hold up the rest.
 _AT_ONCE = 8
@@ -77,6 +81,13 @@ class Survey:
         """Whether traffic has to be taken from a canary."""
         return any(verdict.is_way_back for verdict in self.verdicts)
 
+    @property
+    def ways_back(self) -> tuple[tuple[Observation, Action], ...]:
+        """What takes traffic from canaries, with what it was decided on."""
+        return tuple(
+            (verdict.seen, verdict.action) for verdict in self.verdicts if verdict.seen and verdict.is_way_back
+        )
+
 
 class Reconciler:
     """Passes over one repository."""
@@ -114,18 +125,31 @@ class Reconciler:
         preflights = self._ports.preflights
         return preflights is not None and preflights.settle()
 
-    def act(self, survey: Survey) -> Revision | None:
+    def act(self, survey: Survey) -> Pushed | None:
         """Push the commit of `survey` and make Argo CD look; None where there was nothing to push.
 
-        Raises HeadMoved, PushRefused, RepositoryUnavailable.
+        Where somebody pushed first, ways back go onto the newer head at once, and everything else waits for the next
+        pass. Raises HeadMoved, PushRefused, RepositoryUnavailable.
         """
         if survey.draft is None:
             return None
-        revision = publish(self._ports.repository, survey.draft)
-        changed = [verdict.served for verdict in survey.verdicts if verdict.served.release_path in survey.draft.files]
+        pushed = self._pushed(survey, survey.draft)
+        changed = [verdict.served for verdict in survey.verdicts if verdict.served.release_path in pushed.draft.files]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._refresh, changed))
-        return revision
+        return pushed
+
+    def _pushed(self, survey: Survey, commit: Draft) -> Pushed:
+        repository = self._ports.repository
+        for _ in range(_RENEWALS):
+            try:
+                return publish(repository, commit)
+            except HeadMoved:
+                again = renewed(repository, survey.ways_back, survey.head, survey.at)
+                if again is None:
+                    raise
+                commit = again
+        return publish(repository, commit)
 
     def _refresh(self, served: ServedModel) -> None:
         """A hint that spares Argo CD's polling interval; the next pass sees whether it worked."""

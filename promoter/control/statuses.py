@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from promoter.control.act import Pushed
 from promoter.control.loop import PassReport
 from promoter.control.reconcile import Survey, Verdict
 from promoter.decisions.readiness import not_live_because
@@ -65,17 +66,17 @@ class Statuses:
         if survey is None:
             return
         self._look(survey)
-        if report.revision is not None:
-            self._pushed(report.revision, survey)
+        if report.pushed is not None:
+            self._pushed(report.pushed, survey)
         if self._untold and not survey.way_back_due and (self._not_before is None or survey.at >= self._not_before):
             self._tell(survey.at)
 
-    def _pushed(self, revision: Revision, survey: Survey) -> None:
-        files = survey.draft.files if survey.draft is not None else {}
-        made = [verdict for verdict in survey.verdicts if verdict.served.release_path in files]
-        if not made or survey.draft is None:
+    def _pushed(self, pushed: Pushed, survey: Survey) -> None:
+        revision, draft = pushed.revision, pushed.draft
+        made = [verdict for verdict in survey.verdicts if verdict.served.release_path in draft.files]
+        if not made:
             return
-        subject = survey.draft.message.splitlines()[0]
+        subject = draft.message.splitlines()[0]
         url = self._page(made[0].served)
         if any(isinstance(verdict.action, Revert | Withdraw | Reject) for verdict in made):
             self._untold[revision] = CommitStatus(CommitState.FAILURE, subject, url)

@@ -60,7 +60,7 @@ def carry_out(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
 
 def _once(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
     draft = plan(repository.fetch())
-    return draft, publish(repository, draft)
+    return draft, publish(repository, draft).revision
 
 
 class Verbs:

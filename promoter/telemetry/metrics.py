@@ -98,10 +98,10 @@ class PassMetrics:
         # A lost race is run again at once: nothing bars the way then.
         barred = survey.way_back_due and report.error is not None and not isinstance(report.error, HeadMoved)
         self._barred.set(barred)
-        if report.revision is not None and survey.draft is not None:
+        if report.pushed is not None:
             self._commits.inc()
             for verdict in survey.verdicts:
-                if verdict.served.release_path in survey.draft.files:
+                if verdict.served.release_path in report.pushed.draft.files:
                     self._actions.labels(ACTION_NAMES[type(verdict.action)]).inc()
 
     def stood_by(self) -> None:

@@ -48,6 +48,23 @@ def test_a_published_file_is_on_the_remote_and_nothing_else_changed(remote, prom
     git(remote.folder, "fsck", "--strict")
 
 
+def test_a_commit_on_which_somebody_has_pushed_already_counts_as_pushed(remote, server, tmp_path):
+    remote.hook(
+        "post-receive",
+        """\
+read old new ref
+neighbour="-c user.name=Jane -c user.email=jane@shop.example"
+git update-ref "$ref" "$(git $neighbour commit-tree "$new^{tree}" -p "$new" -m "A neighbour")"
+""",
+    )
+    promoter = promoter_of(server.url("shop.git"), tmp_path / "clone")
+
+    published = promoter.publish(promoter.fetch(), {RESNET: NEW}, "canary", AT)
+
+    assert remote.log()[:2] == ["A neighbour", "canary"]
+    assert git(remote.folder, "rev-parse", "main^") == published
+
+
 def test_one_commit_carries_many_models(remote, promoter):
     published = promoter.publish(promoter.fetch(), {RESNET: NEW, RANKER: NEW}, "two models", AT)
 

@@ -56,6 +56,23 @@ def test_somebody_who_pushes_first_wins_and_the_pass_is_computed_again():
     assert world.repository.head["tree"]["README.md"] == b"hello"
 
 
+def test_a_neighbour_who_commits_during_every_pass_does_not_hold_up_a_way_back():
+    world = World(versions=[42, 43])
+    assert world.run(300, until=lambda: world.weight > 0)
+    world.behaviour[43] = Behaviour(bad=1.0)
+    world.advance(30)
+    asked, commits = world.cluster.application, []
+
+    def application(served, *, refresh=False):
+        commits.append(world.repository.person({"environments/production/neighbour/notes.md": f"{len(commits)}"}))
+        return asked(served, refresh=refresh)
+
+    world.cluster.application = application
+    world.loop.one_pass()
+    assert world.weight == 0
+    assert [entry.version for entry in world.release.rejected] == [version(43)]
+
+
 def test_a_push_whose_answer_was_lost_is_not_made_twice():
     world = World(versions=[42, 43])
     world.repository.lose_answer = True

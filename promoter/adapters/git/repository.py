@@ -37,6 +37,7 @@ from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.repository import Change, Commit, Inventory, MisnamedFolder, Revision
 from promoter.errors import (
     ForbiddenWrite,
+    HeadMoved,
     InvalidDocument,
     InvalidName,
     InvalidSettings,
@@ -201,7 +202,12 @@ class GitRepository:
             built = self._built(repository, self._commit(parent), files, message, at)
         if built is None:
             return parent
-        self._remote.push(repository, built.commit, built.parent, built.objects)
+        try:
+            self._remote.push(repository, built.commit, built.parent, built.objects)
+        except HeadMoved:
+            # Somebody may have pushed onto our commit before the remote was asked where its branch is.
+            if not self.contains(self.fetch(), str(built.commit)):
+                raise
         return str(built.commit)
 
     def offer(self, branch: str, parent: Revision, files: Mapping[str, bytes], message: str, at: datetime) -> Revision:

@@ -40,8 +40,11 @@ def installation(place, tmp_path_factory):
 @pytest.fixture(scope="session")
 def history(installation):
     from e2e_history import History  # noqa: PLC0415 - with the place
+    from e2e_routes import ROUTES  # noqa: PLC0415 - with the place
 
-    watched = History(installation.name, installation.place.argocd_namespace, installation.served.application)
+    place = installation.place
+    routes = ROUTES[place.route_kind]
+    watched = History(installation.name, place.argocd_namespace, installation.served.application, routes)
     watched.start()
     yield watched
     watched.stop()

@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """After one event. weights: by route, then by Service. ready: pods that serve, by Service."""
+    """After one event. weights: by a route's rule, then by Service. ready: pods that serve, by Service."""
 
     revision: int
     weights: dict[str, dict[str, int]]
@@ -46,17 +46,19 @@ class Moment:
 class History:
     """Watches pods and routes of a namespace, and one Application, from a moment on."""
 
-    def __init__(self, namespace, argocd_namespace, application):
+    def __init__(self, namespace, argocd_namespace, application, routes):
+        self._routes = {route.kind: route for route in routes}
         self._api = config.new_client_from_config()
         core, custom = client.CoreV1Api(self._api), client.CustomObjectsApi(self._api)
         self._events = []
         self._stop = threading.Event()
-        gateway = ("gateway.networking.k8s.io", "v1", namespace)
         argocd = ("argoproj.io", "v1alpha1", argocd_namespace, "applications")
         self._watches = [
             ("Pod", core.list_namespaced_pod, (namespace,), {}),
-            ("HTTPRoute", custom.list_namespaced_custom_object, (*gateway, "httproutes"), {}),
-            ("GRPCRoute", custom.list_namespaced_custom_object, (*gateway, "grpcroutes"), {}),
+            *(
+                (route.kind, custom.list_namespaced_custom_object, (route.group, "v1", namespace, route.plural), {})
+                for route in routes
+            ),
             (
                 "Application",
                 custom.list_namespaced_custom_object,
@@ -97,19 +99,18 @@ class History:
     def moments(self, since=0):
         """The state after each write from `since` on."""
         pods, weights = {}, {}
-        for event in self.events("Pod", "HTTPRoute", "GRPCRoute"):
+        for event in self.events("Pod", *self._routes):
             if event.kind == "Pod":
                 if event.gone or not _serves(event.content):
                     pods.pop(event.name, None)
                 else:
                     pods[event.name] = _service(event.content)
-            elif event.gone:
-                weights.pop(event.kind, None)
             else:
-                weights[event.kind] = _split(event.content)
+                weights[event.kind] = {} if event.gone else self._routes[event.kind].splits(event.content)
             if event.revision >= since:
                 ready = {service: list(pods.values()).count(service) for service in set(pods.values())}
-                yield Moment(event.revision, dict(weights), ready)
+                split = {rule: services for rules in weights.values() for rule, services in rules.items()}
+                yield Moment(event.revision, split, ready)
 
     def states(self, since=0):
         """(revision in Git, sync status, health) of the Application, each time that one of them changed."""
@@ -131,8 +132,3 @@ def _serves(pod):
 def _service(pod):
     labels = pod["metadata"]["labels"]
     return f"{labels['model']}-v{labels['model-version']}"
-
-
-def _split(route):
-    backends = route["spec"]["rules"][0]["backendRefs"]
-    return {backend["name"]: backend.get("weight", 1) for backend in backends}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 from e2e_commands import Checkout, applied, got, kubectl, promoter
+from e2e_routes import ISTIO
 
 from promoter.domain.names import ServedModel
 
@@ -48,7 +49,9 @@ class Installation:
         self.served = ServedModel(self.name, MODEL)
         self.store_folder = Path(place.store) / self.name / MODEL
         self.store = f"file://{self.store_folder}"
-        self.rest_host, self.grpc_host = f"{MODEL}.{self.name}.example.com", f"grpc.{MODEL}.{self.name}.example.com"
+        self.rest_host = f"{MODEL}.{self.name}.example.com"
+        # A VirtualService takes both protocols at its hosts.
+        self.grpc_host = self.rest_host if place.route_kind == ISTIO else f"grpc.{self.rest_host}"
         self.target = place.gateway_target
         self.checkout = None
         self._promoter = None
@@ -71,6 +74,9 @@ class Installation:
         self._write_repository()
         self._let_argocd_read()
         promoter("bootstrap", *self._told(), "--argocd-namespace", self.place.argocd_namespace, "--apply")
+        if self.place.route_kind == ISTIO:
+            # Before the first pod, as docs/install.md says.
+            kubectl("label", "namespace", self.name, "istio-injection=enabled")
         self._make_gateway()
 
     def down(self):
@@ -131,7 +137,9 @@ class Installation:
             "requests": {"cpu": "30m", "memory": "128Mi"},
             "limits": {"cpu": "1", "memory": "1Gi"},
         }
-        values["route"] |= {"kind": "gateway-api", "grpcHosts": [self.grpc_host]}
+        values["route"] |= {"kind": self.place.route_kind}
+        if self.place.route_kind != ISTIO:
+            values["route"] |= {"grpcHosts": [self.grpc_host]}
         values["networkPolicy"] = {"callers": [{"namespaceSelector": {}}]}
         values["monitoring"] = {"interval": "2s"}
         (folder / "values.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
@@ -145,13 +153,22 @@ class Installation:
 
     def _make_gateway(self):
         namespace = f"{self.name}-gateway"
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        metadata = {"name": "public", "namespace": namespace}
+        if self.place.route_kind == ISTIO:
+            server = {"port": {"name": "http", "number": 80, "protocol": "HTTP"}, "hosts": ["*"]}
+            spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+            applied(
+                made, {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata, "spec": spec}
+            )
+            return
         listener = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
         applied(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+            made,
             {
                 "apiVersion": "gateway.networking.k8s.io/v1",
                 "kind": "Gateway",
-                "metadata": {"name": "public", "namespace": namespace},
+                "metadata": metadata,
                 "spec": {"gatewayClassName": self.place.gateway_class, "listeners": [listener]},
             },
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import statistics
 import threading
 import time
 from datetime import UTC, datetime
@@ -18,16 +17,17 @@ import pytest
 from e2e_client import first_answer_of
 from e2e_commands import got, kubectl, promoter
 from e2e_installation import PODS
+from e2e_routes import ROUTES
 from rich.console import Console
 
-from benchmarks.figures import Figure, show
+from benchmarks import verdict_to_traffic
+from benchmarks.figures import show
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.version import ModelVersion
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 COMMITS = int(os.environ.get("E2E_COMMITS", "50"))
-LONGEST_MEDIAN, LONGEST_P95 = 2.0, 5.0
 HEALED_WITHIN = 30.0
 OTHER = 2
 
@@ -100,17 +100,13 @@ class Hand:
         return answered[0] - began
 
 
-def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, capsys):
+def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, record_property, capsys):
     began, taken = time.time(), []
     for number in range(COMMITS):
         taken.append(by_hand.seconds_to(100 if number % 2 == 0 else 0))
         # Every worker of the proxy has the route by then, so that no late answer counts for the next commit.
         time.sleep(0.7)
-    hundredths = statistics.quantiles(taken, n=100, method="inclusive")
-    figures = [
-        Figure(f"push to other version at the gateway, median of {COMMITS}", hundredths[49], LONGEST_MEDIAN, "s"),
-        Figure("the same, 95th percentile", hundredths[94], LONGEST_P95, "s"),
-    ]
+    record_property(verdict_to_traffic.SECONDS, json.dumps(taken))
     failed = {
         (str(version), code): count
         for second in client.seconds(began)
@@ -120,8 +116,9 @@ def test_a_verdict_reaches_the_traffic_and_costs_no_request(by_hand, client, cap
     }
     with capsys.disabled():
         print()  # noqa: T201 - the figures are what the test is for
-        # Beside their bars, and no more: how fast a machine is that others use is no fault of a commit's.
-        show(figures, Console())
+        # Beside their bars, and no more: how fast a machine is that others use is no fault of a commit's. `make bench`
+        # holds them.
+        show(verdict_to_traffic.figures(taken), Console())
     assert failed == {}
 
 
@@ -129,17 +126,16 @@ def test_a_weight_that_a_person_changes_in_the_cluster_is_healed(by_hand, client
     serving = by_hand.installation
     by_hand.rest()
     namespace = ("--namespace", serving.name)
-    route = got("httproute", serving.served.model, *namespace)
-    rules = route["spec"]["rules"]
-    for backend in rules[0]["backendRefs"]:
-        backend["weight"] = 50
+    kind = ROUTES[serving.place.route_kind][0]
+    resource = (f"{kind.plural}.{kind.group}", serving.served.model, *namespace)
+    route = got(*resource)
+    kind.set_weights(route, 50)
     began = time.monotonic()
-    patch = json.dumps({"spec": {"rules": rules}})
-    kubectl("patch", "httproute", serving.served.model, *namespace, "--type=merge", "--patch", patch)
+    patch = json.dumps({"spec": {kind.rules: kind.rules_of(route)}})
+    kubectl("patch", *resource, "--type=merge", "--patch", patch)
 
     def weights():
-        healed = got("httproute", serving.served.model, *namespace)["spec"]["rules"][0]["backendRefs"]
-        return sorted(backend["weight"] for backend in healed)
+        return sorted(kind.split(kind.rules_of(got(*resource))[0]).values())
 
     assert weights() in ([50, 50], [0, 100])
     serving.until(weights, lambda seen: seen == [0, 100], HEALED_WITHIN, "the weight is Git's again")
