@@ -26,7 +26,7 @@ from promoter.domain.version import LARGEST_VERSION, ModelVersion
 
 _MARKER = re.compile(r"<!-- promoter: (start|promote) ([0-9]{1,16}) ([0-9a-f]{16}) -->", re.ASCII)
 _MEANS_SOMETHING = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
-_MARKS = {Outcome.PASS: "✅", Outcome.WARN: "⚠️", Outcome.FAIL: "❌", Outcome.SKIPPED: "➖"}
+_MARKS = {Outcome.PASS: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗", Outcome.SKIPPED: "–"}
 _LONGEST = 600
 _MOST_DETAILS = 30
 _DIGEST_SHOWN = len("sha256:") + 12
@@ -141,7 +141,7 @@ def _preflight(asked: Asked) -> Iterator[str]:
     if found is None:
         yield from ("", "### Preflight", "", "None was made: the promoter's settings ask for none.")
         return
-    yield from ("", "### Preflight", "", "| check | | |", "|---|---|---|")
+    yield from ("", "### Preflight", "", "| check | outcome | what was found |", "|---|---|---|")
     for check in found.checks:
         yield f"| {check.name} | {_MARKS[check.outcome]} {check.outcome} | {shown(check.reason)} |"
     for check in found.checks:
@@ -166,7 +166,7 @@ def _details(check: Check) -> Iterator[str]:
 
 def _evidence(asked: Asked, release: Release, evidence: Evidence) -> Iterator[str]:
     stable = release.stable.version if release.stable else None
-    yield from ("", "### The evidence so far", "", "| version | requests | failed | |", "|---|---|---|---|")
+    yield from ("", "### The evidence so far", "", "| version | requests | failed | share |", "|---|---|---|---|")
     yield _counts(f"{asked.version}, the canary", evidence.canary)
     if stable is not None:
         yield _counts(f"{stable}, stable", evidence.stable)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from builders import RANKER, digest, stored, version
 from fakes import POLICY, FakePreflights, World
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from preflights import failed, passed
 
 from promoter.control.explain import Explainer, Outcome
 from promoter.control.observe import Observer
 from promoter.documents.pull_request_text import read_question
+from promoter.documents.release_file import parse_release, write_release
 from promoter.domain.action import Hold
 from promoter.domain.pull_request import PullRequestState
+from promoter.domain.release import Rejection
 from promoter.domain.version import StoredVersion
 
 BRANCH = "promoter/production/ranker"
@@ -57,7 +63,7 @@ def test_nothing_starts_before_the_pull_request_is_merged(world):
 def test_a_rollout_begins_when_it_starts_and_not_when_it_was_asked_for(world):
     world.run(60)
     one = the_pull_request(world)
-    world.run(7200)
+    world.run(1800)
     world.forge.merge(one.number)
     assert world.run(60, until=lambda: started(world))
     assert (world.now - world.release.canary.since).total_seconds() <= 10
@@ -76,7 +82,7 @@ def test_the_body_tells_what_a_person_has_to_know(world):
     body = the_pull_request(world).body
     assert "**Start version 43 of `ranker` in `production`.**" in body
     assert "| stable | 42 | `sha256:000000000000…` |" in body
-    assert "| latency | ✅ pass | 2 ms a request |" in body
+    assert "| latency | ✓ pass | 2 ms a request |" in body
     assert "`file:///models/ranker/43/manifest.json`" in body
     assert "requests a second its first weight" in body
     assert "failed requests" in body
@@ -250,3 +256,68 @@ def test_what_was_decided_after_an_approval_comes_out_the_same_when_it_is_comput
     found = explainer.explain_all(world.repository.head["id"], 1000)
     assert {entry.recorded.action for entry in found} == {"start-canary", "set-weight", "promote"}
     assert {entry.outcome for entry in found} == {Outcome.SAME}
+
+
+STEPS = ("merge", "decline", "reopen", "garble", "another version", "forge away", "forge back", "restart", "reject")
+
+
+class Disorder:
+    """What people, forges and processes do, in any order."""
+
+    def __init__(self):
+        self.world = World(policy=START, versions=(42, 43))
+        self.world.forge.repository = self.world.repository
+
+    def do(self, step):
+        world, forge = self.world, self.world.forge
+        ended = [one for one in forge.pulls.values() if one.state is PullRequestState.CLOSED]
+        if step == "merge" and forge.open and forge.open[0].branch in world.repository.offered:
+            self.merge(forge.open[0])
+        elif step == "decline" and forge.open:
+            forge.decline(forge.open[0].number)
+        elif step == "reopen" and ended and not forge.open:
+            forge.pulls[ended[-1].number] = replace(ended[-1], state=PullRequestState.OPEN)
+        elif step == "garble" and forge.open:
+            forge.pulls[forge.open[0].number] = replace(forge.open[0], body="<!-- promoter: start 99 0 --> oh")
+        elif step == "another version":
+            world.store.versions.append(max(world.store.versions) + 1)
+        elif step in ("forge away", "forge back"):
+            forge.down = "it is away" if step == "forge away" else None
+        elif step == "restart":
+            world.restart()
+        elif step == "reject" and world.release.canary is None:
+            entry = Rejection(version(max(world.store.versions)), "it is mine")
+            if not world.release.rejected:
+                self.edit(replace(world.release, rejected=(entry,)))
+
+    def merge(self, one):
+        """As a forge does: only where the file on the branch has not changed since."""
+        offered = self.world.repository.offered[one.branch]
+        before = self.world.repository.read(offered["parent"], RANKER.release_path)
+        if before == self.world.repository.head["tree"][RANKER.release_path]:
+            self.world.forge.merge(one.number)
+
+    def edit(self, release):
+        before = self.world.repository.head["tree"][RANKER.release_path].decode()
+        self.world.repository.person({RANKER.release_path: write_release(before, release, "release.yaml")})
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from(STEPS), min_size=3, max_size=8))
+def test_whatever_happens_no_version_starts_that_nobody_agreed_to_and_nobody_is_asked_twice_at_once(steps):
+    disorder = Disorder()
+    world = disorder.world
+    for step in steps:
+        world.run(70)
+        disorder.do(step)
+        assert len(world.forge.open) <= 1
+    world.forge.down = None
+    world.run(100)
+    assert len(world.forge.open) <= 1
+    for before, made in pairwise(world.repository.commits):
+        then = parse_release(before["tree"][RANKER.release_path], RANKER.release_path)
+        now = parse_release(made["tree"][RANKER.release_path], RANKER.release_path)
+        if now.canary is not None and then.canary is None:
+            assert then.approved == StoredVersion(now.canary.version, now.canary.digest)
+        if made["author"] == "promoter":
+            assert now.approved in (then.approved, None)
