@@ -28,7 +28,9 @@ def released(release: Release, action: Action, now: datetime) -> Release:
             return _reverted(release, action)
         case Withdraw():
             canary = _canary(release)
-            taken_back = replace(canary, weight=0, withdrawn=action.reason, withdrawals=canary.withdrawals + 1)
+            taken_back = replace(
+                canary, weight=0, withdrawn=action.reason, withdrawals=canary.withdrawals + 1, promote=None
+            )
             return replace(release, canary=taken_back)
         case Hold():
             return release
@@ -48,7 +50,9 @@ def _reverted(release: Release, action: Revert) -> Release:
     """Weight 0 and rejected first; the pods go in a commit of their own, once the route is live."""
     canary = _canary(release)
     if canary.weight > 0 or release.rejection(action.version) is None:
-        return _rejecting(replace(release, canary=replace(canary, weight=0)), action.version, action.reason)
+        return _rejecting(
+            replace(release, canary=replace(canary, weight=0, promote=None)), action.version, action.reason
+        )
     stable = replace(release.stable, replicas=None) if release.stable else None
     return Release(stable=stable, canary=None, rejected=release.rejected)
 

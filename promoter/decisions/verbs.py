@@ -7,7 +7,7 @@ from datetime import datetime
 
 from promoter.decisions.transition import released
 from promoter.domain.action import Revert, Withdraw
-from promoter.domain.release import Canary, Release
+from promoter.domain.release import Canary, Promotion, Release
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 
@@ -44,6 +44,27 @@ def retried(release: Release, version: ModelVersion) -> Release:
             f"{version} is not above {release.stable.version}, which is stable: it cannot be a candidate"
         )
     return replace(release, rejected=tuple(entry for entry in release.rejected if entry.version != version))
+
+
+def promoted_in_full(release: Release) -> Release:
+    """With a person's word in place of the proof that is lacking. Raises InvalidInput where it would change nothing."""
+    canary = _canary(release)
+    if release.rejection(canary.version) is not None:
+        raise InvalidInput(f"canary {canary.version} is rejected and on its way out: its pods go once weight 0 is live")
+    if canary.withdrawn:
+        # What was withdrawn comes back by its own pause, so that nobody promotes what nobody can see.
+        raise InvalidInput(
+            f"canary {canary.version} is withdrawn ({canary.withdrawn}): say it again once it has requests"
+        )
+    if canary.weight == 100:
+        raise InvalidInput(
+            f"all requests go to {canary.version} already: it is stable once the guard is over, which nothing skips"
+        )
+    if canary.promote is Promotion.FULL:
+        raise InvalidInput(
+            f"canary {canary.version} is to be promoted in full already: `promoter status` says its step"
+        )
+    return replace(release, canary=replace(canary, promote=Promotion.FULL))
 
 
 def _canary(release: Release) -> Canary:
