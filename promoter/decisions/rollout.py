@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from promoter.decisions.people import withheld
 from promoter.decisions.start import first_version, next_candidate
 from promoter.decisions.trial import Trial
 from promoter.decisions.verdict import judge
-from promoter.domain.action import Action
+from promoter.domain.action import Action, Revert, Withdraw
 from promoter.domain.observation import Observation
 
 
 def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
+    action = _decide(seen, now)
+    canary = seen.release.canary
+    if isinstance(action, Revert | Withdraw) and canary is not None and canary.weight > 0:
+        return action
+    return withheld(seen) or action
+
+
+def _decide(seen: Observation, now: datetime) -> Action:
     release = seen.release
     if release.stable is None:
         return first_version(seen, now)

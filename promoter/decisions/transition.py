@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw, Withhold
 from promoter.domain.release import Canary, Rejection, Release, Stable
 from promoter.domain.version import ModelVersion
 
@@ -24,6 +24,10 @@ def released(release: Release, action: Action, now: datetime) -> Release:
             return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later)
         case Reject():
             return _rejecting(release, action.version, action.reason)
+        case Withhold():
+            for version in sorted(action.versions):
+                release = _rejecting(release, version, action.reason)
+            return release
         case Revert():
             return _reverted(release, action)
         case Withdraw():

@@ -39,7 +39,7 @@ class ClusterTraits:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Versions that a person took out of service, and the commit that did it."""
+    """Versions that people took out of service since the promoter's last commit, and the newest commit that did it."""
 
     versions: frozenset[ModelVersion]
     change: Change
@@ -54,7 +54,7 @@ class Observation:
 
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
-    withheld: what a person took away in that commit, None where nobody did.
+    withheld: what people took away since the promoter's last commit, None where nobody did.
     freezes: all that freeze.yaml states, about other models too.
     listing: the candidates' source, None where it did not answer.
     preflight: where the candidate's stands.
