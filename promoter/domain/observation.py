@@ -91,8 +91,9 @@ class Observation:
         """How long nobody has seen the pods of both versions.
 
         Counted from the newest sample. Where none is known, from the last commit: that one was made by
-        somebody who could see.
+        somebody who could see. A commit's date that is still to come is of a clock that is wrong, and puts nothing off;
+        with nothing else to go by, it is counted from the rollout's beginning.
         """
-        newest = self.newest_sample
-        since = self.changed.at if newest is None else max(newest, self.changed.at)
-        return max(timedelta(0), now - since)
+        canary = self.release.canary
+        known = [at for at in (self.newest_sample, self.changed.at) if at is not None and at <= now]
+        return now - max(known, default=min(canary.since, now) if canary else now)
