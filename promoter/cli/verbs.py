@@ -77,6 +77,24 @@ def promote(*, model: str, full: bool, environment: str | None, spoken: Spoken) 
 
 @click.command()
 @click.argument("model")
+@click.option("--version", required=True, type=click.IntRange(1), help="The withdrawn canary's version.")
+@environment_option
+@verb_options
+@tells_errors
+def start(*, model: str, version: int, environment: str | None, spoken: Spoken) -> None:
+    """Let MODEL's withdrawn canary start its ramp again, without the rest of its pause.
+
+    One commit in your name to release.yaml, which takes `withdrawn` away and no more: the first weight comes with the
+    next pass that sees its pods Ready and no sign of harm. The pause after another withdrawal is longer all the same.
+
+    \b
+    promoter start resnet50 --environment production --version 43 --reason "the network is repaired"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.start(head, model, environment, ModelVersion(version)))
+
+
+@click.command()
+@click.argument("model")
 @click.option("--version", required=True, type=click.IntRange(1), help="The rejected version.")
 @environment_option
 @verb_options

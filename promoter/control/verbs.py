@@ -12,7 +12,7 @@ from datetime import datetime
 
 from promoter.control.act import Draft, publish
 from promoter.decisions.halt import halted_by
-from promoter.decisions.verbs import promoted_in_full, retried, reverted, withdrawn
+from promoter.decisions.verbs import promoted_in_full, retried, reverted, started_again, withdrawn
 from promoter.documents.freeze_file import parse_freezes, write_freezes
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_edit import with_paused
@@ -100,14 +100,24 @@ class Verbs:
     def promote(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`promote: full` in the canary: the promoter carries it out, pods first. Refused while it is halted."""
         served, release = self._release(head, model, environment)
-        policy = parse_policy(self._text(head, served.policy_path), served.policy_path)
-        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=policy.paused)
         after = _about(served, lambda: promoted_in_full(release))
-        if halt is not None:
-            lift = "promoter resume" if policy.paused and "paused" in halt.reason else "promoter unfreeze"
-            raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
+        self._refuse_while_halted(head, served)
         what = f"canary {_canary(release)} to be promoted in full"
         return self._new_release(head, served, after, what, "promote", note=f"Skips: {SKIPPED_IN_FULL}.")
+
+    def start(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
+        """A withdrawn canary starts its ramp again without the rest of its pause. Refused while it is halted."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: started_again(release, version))
+        self._refuse_while_halted(head, served)
+        return self._new_release(head, served, after, f"canary {version} to start again", "start")
+
+    def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
+        policy = parse_policy(self._text(head, served.policy_path), served.policy_path)
+        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=policy.paused)
+        if halt is not None:
+            lift = "promoter unfreeze" if FREEZE_PATH in halt.reason else "promoter resume"
+            raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
 
     def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`paused: true`, until somebody resumes."""

@@ -67,6 +67,20 @@ def promoted_in_full(release: Release) -> Release:
     return replace(release, canary=replace(canary, promote=Promotion.FULL))
 
 
+def started_again(release: Release, version: ModelVersion) -> Release:
+    """Without the pause after a withdrawal. Raises InvalidInput where `version` is not a withdrawn canary."""
+    canary = release.canary
+    if canary is None or canary.version != version:
+        others = f"the canary is {canary.version}, whose end is waited for" if canary else "there is no canary"
+        raise InvalidInput(
+            f"{version} is no withdrawn canary ({others}); the newest complete version that is not rejected starts by "
+            "itself. `promoter retry` offers a rejected one again; to pass a newer one over, add it to `rejected`"
+        )
+    if not canary.withdrawn:
+        raise InvalidInput(f"canary {version} is not withdrawn: its rollout goes on by itself, see `promoter status`")
+    return replace(release, canary=replace(canary, withdrawn=None))
+
+
 def _canary(release: Release) -> Canary:
     if release.canary is None:
         served = f"all requests go to {release.stable.version}" if release.stable else "nothing is served yet"

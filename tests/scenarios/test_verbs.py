@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -355,3 +356,24 @@ def test_a_word_that_would_change_nothing_is_refused():
     assert world.run(120, until=lambda: world.weight == 100)
     with pytest.raises(InvalidInput, match="all requests go to 43 already"):
         Person(world).says("promote", "ranker", None)
+
+
+def test_a_withdrawn_canary_starts_again_at_once_when_a_person_says_so_and_not_while_it_is_frozen():
+    world = in_flight()
+    person = Person(world)
+    with pytest.raises(InvalidInput, match="is not withdrawn"):
+        person.says("start", "ranker", None, version(43))
+    with pytest.raises(InvalidInput, match="44 is no withdrawn canary"):
+        person.says("start", "ranker", None, version(44))
+    world.traits = replace(world.traits, restart_pause=timedelta(hours=1))
+    world.restart()
+    person.says("withdraw", "ranker", None)
+    world.run(60)
+    assert world.weight == 0
+    person.says("freeze", None, None, None)
+    with pytest.raises(InvalidInput, match="promoter unfreeze"):
+        person.says("start", "ranker", None, version(43))
+    person.says("unfreeze", None, None)
+    person.says("start", "ranker", None, version(43))
+    assert world.run(30, until=lambda: world.weight > 0)
+    assert world.release.canary.withdrawals == 1
