@@ -18,6 +18,7 @@ from promoter.domain.action import Action, Hold, Promote, StartCanary
 from promoter.domain.application import Application
 from promoter.domain.figures import per_second
 from promoter.domain.observation import Observation
+from promoter.domain.policy import Traffic
 from promoter.domain.release import Stable
 from promoter.domain.version import StoredVersion
 
@@ -62,9 +63,10 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     full = pods_for_all(stable, seen.application)
     rate = request_rate(seen.measurements, seen.traits.scrape_interval)
     weight = ramp.first_weight(seen.policy.ramp, rate, seen.traits.reaction_time)
+    golden = "golden " if seen.policy.traffic is Traffic.GOLDEN else ""
     reason = (
         f"{offered.version} is the newest complete version above {stable.version}. "
-        f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
+        f"At {per_second(rate)} {golden}requests a second its first weight will be about {weight} %. "
         f"Evidence: {seen.calibration.reason}"
     )
     unapproved = start_unapproved(seen, offered, reason, full)

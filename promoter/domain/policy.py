@@ -106,6 +106,13 @@ class ApprovalPolicy:
     promote: Approval = Approval.NONE
 
 
+class Traffic(StrEnum):
+    """Whose requests are the evidence: people's, or the golden ones that are sent in their place."""
+
+    PEOPLE = "people"
+    GOLDEN = "golden"
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutPolicy:
     """One model's policy in one environment.
@@ -124,6 +131,7 @@ class RolloutPolicy:
     guard: timedelta = timedelta(minutes=10)
     max_blind: timedelta = timedelta(seconds=60)
     max_step: timedelta = timedelta(hours=1)
+    traffic: Traffic = Traffic.PEOPLE
     windows: tuple[Window, ...] = ()
     holidays: str | None = None
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
