@@ -14,6 +14,7 @@ from promoter.decisions.forecast import in_short
 from promoter.decisions.halt import halted
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.upstreams import not_offered_yet, untold
 from promoter.domain.action import Action, Hold, Promote, StartCanary
 from promoter.domain.application import Application
 from promoter.domain.figures import per_second
@@ -29,7 +30,7 @@ def first_version(seen: Observation, now: datetime) -> Action:
     halt = halted(seen, now)
     if halt is not None:
         return halt
-    offered = _offered(seen)
+    offered = _offered(seen, now)
     if isinstance(offered, Hold):
         return offered
     barred = not_admitted(seen, offered)
@@ -50,7 +51,7 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     halt = halted(seen, now)
     if halt is not None:
         return halt
-    offered = _offered(seen)
+    offered = _offered(seen, now)
     if isinstance(offered, Hold):
         return offered
     barred = not_admitted(seen, offered)
@@ -102,13 +103,16 @@ def outlook(seen: Observation, full: int) -> str:
     return in_short(seen.policy, calibration, seen.traits, rate=rate, full=full)
 
 
-def _offered(seen: Observation) -> StoredVersion | Hold:
+def _offered(seen: Observation, now: datetime) -> StoredVersion | Hold:
     """The candidate, or why there is none."""
+    barred = untold(seen)
+    if barred is not None:
+        return barred
     if seen.listing is None:
         return Hold("; ".join(seen.problems) or "the source of candidates does not answer")
     offered = candidate(seen.release, seen.listing, seen.withheld)
     if offered is not None:
-        return offered
+        return not_offered_yet(seen, offered, now) or offered
     withheld = seen.withheld
     if withheld and any(stored.version in withheld.versions for stored in seen.listing.complete):
         versions = ", ".join(str(version) for version in sorted(withheld.versions))

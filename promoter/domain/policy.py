@@ -36,12 +36,14 @@ class Source(StrEnum):
 class CandidateSource:
     """Where candidates come from: the address of a model store, or an upstream environment. Exactly one is set.
 
-    complete: by which sign a version in the store is complete.
+    complete: by which sign a version in the store is complete. upstream_soak: how long a version has been stable
+    upstream before it is offered.
     """
 
     store: str | None = None
     upstream: str | None = None
     complete: Completeness = field(default_factory=ByManifest)
+    upstream_soak: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
