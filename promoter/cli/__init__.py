@@ -21,6 +21,8 @@ _COMMANDS = {
     "explain": ("promoter.cli.explain", "explain", "A commit's decision, computed again from Prometheus."),
     "revert": ("promoter.cli.verbs", "revert", "Take the requests from a canary, and reject its version."),
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),
+    "promote": ("promoter.cli.verbs", "promote", "Let a canary take all requests, without the proof."),
+    "start": ("promoter.cli.verbs", "start", "Start a withdrawn canary again at once."),
     "retry": ("promoter.cli.verbs", "retry", "Forget that a version was rejected."),
     "freeze": ("promoter.cli.verbs", "freeze", "Let nothing start and nothing rise: a model, an environment, all."),
     "unfreeze": ("promoter.cli.verbs", "unfreeze", "Lift a freeze."),

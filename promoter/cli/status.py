@@ -118,6 +118,12 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
     if seen is None:
         return data
     release = seen.release
+    data["changed"] = {
+        "commit": seen.changed.revision,
+        "author": seen.changed.author,
+        "by_promoter": seen.changed.ours,
+        "at": seen.changed.at.isoformat(),
+    }
     data["stable"] = release.stable.version.number if release.stable else None
     data["canary"] = None
     if release.canary is not None:
@@ -128,6 +134,7 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
             "replicas": canary.replicas,
             "since": canary.since.isoformat(),
             "withdrawn": canary.withdrawn,
+            "promote": canary.promote,
         }
     data["rejected"] = {str(entry.version): entry.reason for entry in release.rejected}
     data["incomplete"] = {entry.name: entry.reason for entry in (seen.listing.incomplete if seen.listing else ())}
@@ -193,6 +200,13 @@ def _sentences(verdict: Verdict) -> Iterator[Text]:
     )
     if seen is None:
         return
+    if not seen.changed.ours:
+        yield Text(f"  as {seen.changed.author} wrote it in commit {seen.changed.revision[:12]}, which is respected")
+    canary = seen.release.canary
+    if canary is not None and canary.promote is not None:
+        yield Text(
+            f"  {canary.version} is promoted by a person's word; skips: the rest of the steps, the soak and the proof"
+        )
     for entry in seen.listing.incomplete if seen.listing else ():
         yield Text(f"  {entry.name} is not a version: {entry.reason}")
     for rejection in seen.release.rejected:

@@ -9,6 +9,7 @@ import click
 from promoter.cli.options import Duration, Moment
 from promoter.cli.speaking import Spoken, environment_option, verb_options
 from promoter.cli.wiring import tells_errors
+from promoter.control.verbs import SKIPPED_IN_FULL
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 
@@ -46,6 +47,50 @@ def withdraw(*, model: str, environment: str | None, spoken: Spoken) -> None:
     promoter withdraw resnet50 --environment production --reason "the network is being repaired"
     """  # noqa: D301 - as above
     spoken.commit(lambda verbs, head: verbs.withdraw(head, model, environment))
+
+
+@click.command()
+@click.argument("model")
+@click.option("--full", is_flag=True, help="Skip what is left of the steps, the soak and the proof.")
+@environment_option
+@verb_options
+@tells_errors
+def promote(*, model: str, full: bool, environment: str | None, spoken: Spoken) -> None:
+    """Put your word in place of the proof that MODEL's canary still lacks (--full).
+
+    One commit in your name to release.yaml: `promote: full` in the canary. The promoter carries it out in its own
+    commits: pods for all requests, weight 100 once they are Ready and live, stable after the guard. Skipped are the
+    steps, the soak and the proof of the margin. Not skipped are signs of harm, which hold or revert it, fresh samples,
+    Ready pods and the guard; a withdrawal takes your word back. Nothing is promoted while it is frozen or paused.
+
+    \b
+    promoter promote resnet50 --full --environment production --reason "the old labels must go before noon"
+    """  # noqa: D301 - as above
+    if not full:
+        raise InvalidInput(
+            f"{model} is promoted by its evidence, and this version of the promoter asks nobody's approval: say --full "
+            "to skip what is left of the steps, the soak and the proof"
+        )
+    spoken.commit(lambda verbs, head: verbs.promote(head, model, environment))
+    click.echo(f"skips: {SKIPPED_IN_FULL}. `promoter status` says how far it is.")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--version", required=True, type=click.IntRange(1), help="The withdrawn canary's version.")
+@environment_option
+@verb_options
+@tells_errors
+def start(*, model: str, version: int, environment: str | None, spoken: Spoken) -> None:
+    """Let MODEL's withdrawn canary start its ramp again, without the rest of its pause.
+
+    One commit in your name to release.yaml, which takes `withdrawn` away and no more: the first weight comes with the
+    next pass that sees its pods Ready and no sign of harm. The pause after another withdrawal is longer all the same.
+
+    \b
+    promoter start resnet50 --environment production --version 43 --reason "the network is repaired"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.start(head, model, environment, ModelVersion(version)))
 
 
 @click.command()

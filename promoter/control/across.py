@@ -163,7 +163,7 @@ def _states(
         yield State.SOAKING if until is not None else State.WAITING
     if rejected:
         yield State.REJECTED
-    if isinstance(frozen_by(seen, at), Freeze):
+    if isinstance(frozen_by(seen.served, seen.freezes, at), Freeze):
         yield State.FROZEN
     if seen.policy.paused:
         yield State.PAUSED

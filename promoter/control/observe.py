@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,6 +40,9 @@ from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Preflights, Repository
 
 CHART = "charts/model-serving"
+
+# People's edits in a row that are read back, at most.
+_MOST_EDITS = 20
 
 _Answer = TypeVar("_Answer")
 
@@ -220,15 +224,27 @@ class Observer:
         return changed.at
 
     def _withheld(self, served: ServedModel, release: Release, changed: Change) -> Withheld | None:
-        """What a person's last edit took out of service. A file that did not parse before says nothing."""
-        if changed.ours or changed.before is None:
-            return None
-        try:
-            before = self._release(served, changed.before)
-        except InvalidInput:
-            return None
-        versions = withheld_by(before, release)
-        return Withheld(versions, changed) if versions else None
+        """What people's edits since the promoter's last commit took out of service, and did not offer again.
+
+        A file that did not parse in between says nothing.
+        """
+        offered_again: set[ModelVersion] = set()
+        versions: frozenset[ModelVersion] = frozenset()
+        taken: Change | None = None
+        for _ in range(_MOST_EDITS):
+            if changed.ours or changed.before is None:
+                break
+            with suppress(InvalidInput):
+                before = self._release(served, changed.before)
+                found = withheld_by(before, release) - offered_again - versions
+                if found:
+                    versions, taken = versions | found, taken or changed
+                # Who takes a rejection away wants the version offered, whatever was done to it before.
+                offered_again |= {
+                    entry.version for entry in before.rejected if release.rejection(entry.version) is None
+                }
+            changed = self._ports.repository.last_change(changed.before, served.release_path)
+        return Withheld(versions, taken) if taken else None
 
     def _upstream(self, served: ServedModel, head: Revision, release: Release) -> Upstream | Unreadable:
         """What upstream serves, and what its history says of the versions that matter here.

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promoter.control.act import Draft, publish
-from promoter.decisions.verbs import retried, reverted, withdrawn
+from promoter.decisions.halt import halted_by
+from promoter.decisions.verbs import promoted_in_full, retried, reverted, started_again, withdrawn
 from promoter.documents.freeze_file import parse_freezes, write_freezes
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_edit import with_paused
+from promoter.documents.policy_file import parse_policy
+from promoter.documents.prose import sentence
 from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
@@ -28,6 +31,12 @@ from promoter.ports import Repository
 
 # Others may push between our look and our push; each time everything is computed again.
 _TRIES = 5
+
+# What `promote --full` takes the place of, and what it does not.
+SKIPPED_IN_FULL = (
+    "what is left of the steps, the soak and the proof of the margin. Still asked: no sign of harm, fresh samples, "
+    "Ready pods, the guard"
+)
 
 Plan = Callable[[Revision], Draft]
 
@@ -88,6 +97,28 @@ class Verbs:
         after = _about(served, lambda: retried(release, version))
         return self._new_release(head, served, after, f"rejection of {version} forgotten", "retry")
 
+    def promote(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """`promote: full` in the canary: the promoter carries it out, pods first. Refused while it is halted."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: promoted_in_full(release))
+        self._refuse_while_halted(head, served)
+        what = f"canary {_canary(release)} to be promoted in full"
+        return self._new_release(head, served, after, what, "promote", note=f"Skips: {SKIPPED_IN_FULL}.")
+
+    def start(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
+        """A withdrawn canary starts its ramp again without the rest of its pause. Refused while it is halted."""
+        served, release = self._release(head, model, environment)
+        after = _about(served, lambda: started_again(release, version))
+        self._refuse_while_halted(head, served)
+        return self._new_release(head, served, after, f"canary {version} to start again", "start")
+
+    def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
+        policy = parse_policy(self._text(head, served.policy_path), served.policy_path)
+        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=policy.paused)
+        if halt is not None:
+            lift = "promoter unfreeze" if FREEZE_PATH in halt.reason else "promoter resume"
+            raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
+
     def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`paused: true`, until somebody resumes."""
         return self._paused(head, served_model(self._repository, head, model, environment), paused=True)
@@ -142,15 +173,19 @@ class Verbs:
         served = served_model(self._repository, head, model, environment)
         return served, parse_release(self._text(head, served.release_path), served.release_path)
 
-    def _new_release(self, head: Revision, served: ServedModel, after: Release, what: str, verb: str) -> Draft:
-        text = self._text(head, served.release_path)
-        return self._draft(
-            head, served, {served.release_path: write_release(text, after, served.release_path)}, what, verb
-        )
+    def _new_release(
+        self, head: Revision, served: ServedModel, after: Release, what: str, verb: str, *, note: str = ""
+    ) -> Draft:
+        text = write_release(self._text(head, served.release_path), after, served.release_path)
+        return self._draft(head, served, {served.release_path: text}, what, verb, note=note)
 
-    def _draft(self, head: Revision, served: ServedModel, files: dict[str, str], what: str, verb: str) -> Draft:
+    def _draft(
+        self, head: Revision, served: ServedModel, files: dict[str, str], what: str, verb: str, *, note: str = ""
+    ) -> Draft:
+        """note: sentences that follow the reason."""
         place = f"{served.model}: {served.environment}"
-        message = write_verb_message(place, f"{what} by {self._word.person}", self._word.reason, verb)
+        reason = f"{sentence(one_line(self._word.reason))} {note}".rstrip()
+        message = write_verb_message(place, f"{what} by {self._word.person}", reason, verb)
         return Draft(head, {path: text.encode() for path, text in files.items()}, message, self._word.at)
 
     def _text(self, head: Revision, path: str) -> str:

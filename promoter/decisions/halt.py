@@ -6,25 +6,34 @@ from datetime import datetime
 
 from promoter.domain.action import Hold
 from promoter.domain.freeze import EVERYTHING, Freeze, Unreadable
-from promoter.domain.names import FREEZE_PATH
+from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.observation import Observation
 
 
 def halted(seen: Observation, now: datetime) -> Hold | None:
     """Why no step forward may be taken; an alarm where it cannot be known what is frozen."""
-    freeze = frozen_by(seen, now)
+    return halted_by(seen.served, seen.freezes, now, paused=seen.policy.paused)
+
+
+def halted_by(
+    served: ServedModel, freezes: tuple[Freeze, ...] | Unreadable, now: datetime, *, paused: bool
+) -> Hold | None:
+    """The same, of the two files that say so."""
+    freeze = frozen_by(served, freezes, now)
     if isinstance(freeze, Unreadable):
         return Hold(f"nobody can tell what is frozen, so nothing starts and nothing rises: {freeze.fault}", alarm=True)
     if freeze is not None:
         return Hold(_told(freeze))
-    return Hold("policy.yaml says paused") if seen.policy.paused else None
+    return Hold("policy.yaml says paused") if paused else None
 
 
-def frozen_by(seen: Observation, now: datetime) -> Freeze | Unreadable | None:
+def frozen_by(
+    served: ServedModel, freezes: tuple[Freeze, ...] | Unreadable, now: datetime
+) -> Freeze | Unreadable | None:
     """The freeze that holds this model, the longest where there are several; None where none does."""
-    if isinstance(seen.freezes, Unreadable):
-        return seen.freezes
-    holding = [freeze for freeze in seen.freezes if freeze.covers(seen.served) and freeze.holds(now)]
+    if isinstance(freezes, Unreadable):
+        return freezes
+    holding = [freeze for freeze in freezes if freeze.covers(served) and freeze.holds(now)]
     if not holding:
         return None
     return max(holding, key=lambda freeze: (freeze.until is None, freeze.until.timestamp() if freeze.until else 0.0))

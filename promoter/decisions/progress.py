@@ -1,4 +1,4 @@
-"""Steps forward: nothing but evidence raises a weight, and every obstacle is asked first."""
+"""Steps forward: by evidence, or by a person's word in its place; every obstacle is asked first."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from promoter.domain.action import Action, Hold, Promote, SetWeight
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import Evidence
 from promoter.domain.figures import grouped, odds_text, percent
+from promoter.domain.release import Promotion
 
 # Odds from which on nothing rises: a sign of harm, not yet a proof.
 HOLD_AT_ODDS = 5.0
@@ -57,12 +58,14 @@ def progress(trial: Trial, now: datetime) -> Action:
     evidence = trial.evidence
     if evidence is None:
         return trial.hold("nothing was measured")
-    if trial.canary.weight == 0:
-        return _first_weight(trial, evidence, now)
     if trial.canary.weight == 100:
         return _end_of_guard(trial, now)
+    if trial.canary.promote is Promotion.FULL:
+        return _everything(trial, evidence, f"A person's word in place of evidence; skips: {skipped(trial, now)}")
+    if trial.canary.weight == 0:
+        return _first_weight(trial, evidence, now)
     if evidence.upper_bound <= trial.seen.policy.evidence.margin and trial.soaked_for(now) >= trial.seen.policy.soak:
-        return _everything(trial, evidence)
+        return _everything(trial, evidence, f"{_no_harm(evidence)}. Proven enough for 100 %")
     return _next_weight(trial, evidence, now)
 
 
@@ -92,16 +95,29 @@ def _next_weight(trial: Trial, evidence: Evidence, now: datetime) -> Action:
     return trial.hold(_lacking(trial, evidence, now))
 
 
-def _everything(trial: Trial, evidence: Evidence) -> Action:
+def skipped(trial: Trial, now: datetime) -> str:
+    """What a person's word takes the place of, as things stand: the steps, the soak and the proof that are left."""
+    canary, policy = trial.canary, trial.seen.policy
+    rest = [f"the steps from {canary.weight} % to 100 %"]
+    left = policy.soak - trial.soaked_for(now)
+    if left.total_seconds() > 0:
+        rest.append(f"{format_duration(left)} of the soak")
+    bound = trial.evidence.upper_bound if trial.evidence else None
+    if bound is None or bound > policy.evidence.margin:
+        known = "nothing is proven yet" if bound is None else f"proven is only an excess below {percent(bound)}"
+        rest.append(f"the proof of the margin of {percent(policy.evidence.margin)} ({known})")
+    return ", ".join(rest)
+
+
+def _everything(trial: Trial, evidence: Evidence, reason: str) -> Action:
     """All requests: first the pods, in a commit of their own, then the weight."""
     canary = trial.canary
     unapproved = promotion_unapproved(trial, f"{_no_harm(evidence)}. Proven enough for 100 %")
     if unapproved is not None:
         return unapproved
     if canary.replicas < trial.full:
-        reason = f"{_no_harm(evidence)}. Proven enough for 100 %: first the pods"
-        return SetWeight(canary.version, canary.weight, trial.full, reason, evidence)
-    return SetWeight(canary.version, 100, canary.replicas, f"{_no_harm(evidence)}. Proven enough for 100 %", evidence)
+        return SetWeight(canary.version, canary.weight, trial.full, f"{reason}: first the pods", evidence)
+    return SetWeight(canary.version, 100, canary.replicas, reason, evidence)
 
 
 def _end_of_guard(trial: Trial, now: datetime) -> Action:

@@ -113,13 +113,6 @@ def _offered(seen: Observation, now: datetime) -> StoredVersion | Hold:
     offered = candidate(seen.release, seen.listing, seen.withheld)
     if offered is not None:
         return not_offered_yet(seen, offered, now) or offered
-    withheld = seen.withheld
-    if withheld and any(stored.version in withheld.versions for stored in seen.listing.complete):
-        versions = ", ".join(str(version) for version in sorted(withheld.versions))
-        return Hold(
-            f"respecting commit {withheld.change.revision[:12]} by {withheld.change.author}, "
-            f"which took {versions} out of service; a newer version is offered as usual"
-        )
     stable = seen.release.stable
     return Hold(f"no complete version above {stable.version}" if stable else "no complete version to begin with")
 

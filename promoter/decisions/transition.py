@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw, Withhold
 from promoter.domain.release import Canary, Rejection, Release, Stable
 from promoter.domain.version import ModelVersion
 
@@ -24,11 +24,17 @@ def released(release: Release, action: Action, now: datetime) -> Release:
             return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later)
         case Reject():
             return _unapproved(_rejecting(release, action.version, action.reason), action.version)
+        case Withhold():
+            for version in sorted(action.versions):
+                release = _unapproved(_rejecting(release, version, action.reason), version)
+            return release
         case Revert():
             return _reverted(release, action)
         case Withdraw():
             canary = _canary(release)
-            taken_back = replace(canary, weight=0, withdrawn=action.reason, withdrawals=canary.withdrawals + 1)
+            taken_back = replace(
+                canary, weight=0, withdrawn=action.reason, withdrawals=canary.withdrawals + 1, promote=None
+            )
             return replace(release, canary=taken_back)
         case Hold():
             return release
@@ -55,7 +61,9 @@ def _reverted(release: Release, action: Revert) -> Release:
     """Weight 0 and rejected first; the pods go in a commit of their own, once the route is live."""
     canary = _canary(release)
     if canary.weight > 0 or release.rejection(action.version) is None:
-        return _rejecting(replace(release, canary=replace(canary, weight=0)), action.version, action.reason)
+        return _rejecting(
+            replace(release, canary=replace(canary, weight=0, promote=None)), action.version, action.reason
+        )
     stable = replace(release.stable, replicas=None) if release.stable else None
     return Release(stable=stable, canary=None, rejected=release.rejected)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from promoter.decisions.transition import released
 from promoter.domain.action import Revert, Withdraw
-from promoter.domain.release import Canary, Release
+from promoter.domain.release import Canary, Promotion, Release
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput
 
@@ -44,6 +44,41 @@ def retried(release: Release, version: ModelVersion) -> Release:
             f"{version} is not above {release.stable.version}, which is stable: it cannot be a candidate"
         )
     return replace(release, rejected=tuple(entry for entry in release.rejected if entry.version != version))
+
+
+def promoted_in_full(release: Release) -> Release:
+    """With a person's word in place of the proof that is lacking. Raises InvalidInput where it would change nothing."""
+    canary = _canary(release)
+    if release.rejection(canary.version) is not None:
+        raise InvalidInput(f"canary {canary.version} is rejected and on its way out: its pods go once weight 0 is live")
+    if canary.withdrawn:
+        # What was withdrawn comes back by its own pause, so that nobody promotes what nobody can see.
+        raise InvalidInput(
+            f"canary {canary.version} is withdrawn ({canary.withdrawn}): say it again once it has requests"
+        )
+    if canary.weight == 100:
+        raise InvalidInput(
+            f"all requests go to {canary.version} already: it is stable once the guard is over, which nothing skips"
+        )
+    if canary.promote is Promotion.FULL:
+        raise InvalidInput(
+            f"canary {canary.version} is to be promoted in full already: `promoter status` says its step"
+        )
+    return replace(release, canary=replace(canary, promote=Promotion.FULL))
+
+
+def started_again(release: Release, version: ModelVersion) -> Release:
+    """Without the pause after a withdrawal. Raises InvalidInput where `version` is not a withdrawn canary."""
+    canary = release.canary
+    if canary is None or canary.version != version:
+        others = f"the canary is {canary.version}, whose end is waited for" if canary else "there is no canary"
+        raise InvalidInput(
+            f"{version} is no withdrawn canary ({others}); the newest complete version that is not rejected starts by "
+            "itself. `promoter retry` offers a rejected one again; to pass a newer one over, add it to `rejected`"
+        )
+    if not canary.withdrawn:
+        raise InvalidInput(f"canary {version} is not withdrawn: its rollout goes on by itself, see `promoter status`")
+    return replace(release, canary=replace(canary, withdrawn=None))
 
 
 def _canary(release: Release) -> Canary:

@@ -18,7 +18,18 @@ from promoter.documents.preflight_text import (
     preflight_trailer,
 )
 from promoter.documents.prose import WIDTH, sentence, wrapped
-from promoter.domain.action import ACTION_NAMES, Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import (
+    ACTION_NAMES,
+    Action,
+    Hold,
+    Promote,
+    Reject,
+    Revert,
+    SetWeight,
+    StartCanary,
+    Withdraw,
+    Withhold,
+)
 from promoter.domain.names import ENVIRONMENTS, ServedModel
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
@@ -109,8 +120,8 @@ def _what(decision: Decision) -> str:
             return f"canary {action.version} at {action.weight} %"
         case Promote():
             return f"{action.version} is stable"
-        case Reject():
-            return f"{action.version} fails its preflight"
+        case Reject() | Withhold():
+            return _left_out(action)
         case Revert() | Withdraw() if after is None:
             return f"canary {action.version} removed"
         case Revert():
@@ -119,6 +130,13 @@ def _what(decision: Decision) -> str:
             return f"canary {action.version} withdrawn"
         case Hold():
             raise AssertionError("a hold changes nothing, so there is nothing to commit")
+
+
+def _left_out(action: Reject | Withhold) -> str:
+    if isinstance(action, Reject):
+        return f"{action.version} fails its preflight"
+    versions = ", ".join(str(version) for version in sorted(action.versions))
+    return f"{versions} {'is' if len(action.versions) == 1 else 'are'} withheld for a person"
 
 
 def _body(decision: Decision) -> str:

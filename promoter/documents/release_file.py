@@ -13,9 +13,9 @@ from promoter.documents.one_line import one_line
 from promoter.documents.yaml_edit import Leaf, Node, Tree, edited, rendered
 from promoter.documents.yaml_schema import Read, Table, boolean, converted, items, moment, refuse, text, whole_number
 from promoter.documents.yaml_text import Block, Value, decode, parse
-from promoter.domain.release import Canary, Rejection, Release, Stable
+from promoter.domain.release import Canary, Promotion, Rejection, Release, Stable
 from promoter.domain.version import LARGEST_VERSION, Digest, ModelVersion, StoredVersion
-from promoter.errors import InvalidDocument
+from promoter.errors import InvalidDocument, InvalidInput
 
 HEADER = "# Written by the promoter. A person may change it in a pull request; the promoter respects that.\n"
 
@@ -101,7 +101,10 @@ def _read_stable(value: Value) -> Stable | None:
 def _read_canary(value: Value) -> Canary | None:
     if value.is_empty:
         return None
-    table = Table(value, ("version", "digest", "weight", "replicas", "since", "withdrawn", "withdrawals", "approved"))
+    table = Table(
+        value,
+        ("version", "digest", "weight", "replicas", "since", "withdrawn", "withdrawals", "approved", "promote"),
+    )
     return Canary(
         version=table.required("version", _version),
         digest=table.required("digest", _digest),
@@ -111,6 +114,7 @@ def _read_canary(value: Value) -> Canary | None:
         withdrawn=table.optional("withdrawn", text, None),
         withdrawals=table.optional("withdrawals", whole_number(0, _MOST_WITHDRAWALS), 0),
         approved=table.optional("approved", boolean, default=False),
+        promote=table.optional("promote", converted(text, _promotion), None),
     )
 
 
@@ -119,6 +123,13 @@ def _read_approved(value: Value) -> StoredVersion | None:
         return None
     table = Table(value, ("version", "digest"))
     return StoredVersion(table.required("version", _version), table.required("digest", _digest))
+
+
+def _promotion(word: str) -> Promotion:
+    try:
+        return Promotion(word)
+    except ValueError as error:
+        raise InvalidInput(f"{word[:40]!r} is not `full`, which a person writes to skip the rest of a ramp") from error
 
 
 def _read_rejected(value: Value) -> tuple[Rejection, ...]:
@@ -179,6 +190,8 @@ def _canary_tree(canary: Canary) -> Tree:
         tree["withdrawals"] = _word(canary.withdrawals)
     if canary.approved:
         tree["approved"] = _word("true")
+    if canary.promote is not None:
+        tree["promote"] = _word(canary.promote.value)
     return tree
 
 

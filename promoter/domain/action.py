@@ -55,6 +55,19 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Withhold:
+    """A person took `versions` out of service: they are rejected, by a reason that cites the person's commit.
+
+    version: the newest of them.
+    """
+
+    version: ModelVersion
+    versions: frozenset[ModelVersion]
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Revert:
     """There is evidence against the version: weight 0 and rejected; once that is live, no canary."""
 
@@ -98,7 +111,7 @@ class Hold:
     asked: Asked | None = None
 
 
-Action = StartCanary | SetWeight | Promote | Reject | Revert | Withdraw | Hold
+Action = StartCanary | SetWeight | Promote | Reject | Withhold | Revert | Withdraw | Hold
 
 # How trailers, logs and JSON spell them.
 ACTION_NAMES: dict[type[Action], str] = {
@@ -106,6 +119,7 @@ ACTION_NAMES: dict[type[Action], str] = {
     SetWeight: "set-weight",
     Promote: "promote",
     Reject: "reject",
+    Withhold: "withhold",
     Revert: "revert",
     Withdraw: "withdraw",
     Hold: "hold",

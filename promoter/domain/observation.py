@@ -41,7 +41,7 @@ class ClusterTraits:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Versions that a person took out of service, and the commit that did it."""
+    """Versions that people took out of service since the promoter's last commit, and the newest commit that did it."""
 
     versions: frozenset[ModelVersion]
     change: Change
@@ -56,7 +56,7 @@ class Observation:
 
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
-    withheld: what a person took away in that commit, None where nobody did.
+    withheld: what people took away since the promoter's last commit, None where nobody did.
     freezes: all that freeze.yaml states, about other models too.
     holidays: of this year and the next, from the file that the policy names.
     upstream: what the environment upstream serves of the model, None where the policy names none.
@@ -98,8 +98,9 @@ class Observation:
         """How long nobody has seen the pods of both versions.
 
         Counted from the newest sample. Where none is known, from the last commit: that one was made by
-        somebody who could see.
+        somebody who could see. A commit's date that is still to come is of a clock that is wrong, and puts nothing off;
+        with nothing else to go by, it is counted from the rollout's beginning.
         """
-        newest = self.newest_sample
-        since = self.changed.at if newest is None else max(newest, self.changed.at)
-        return max(timedelta(0), now - since)
+        canary = self.release.canary
+        known = [at for at in (self.newest_sample, self.changed.at) if at is not None and at <= now]
+        return now - max(known, default=min(canary.since, now) if canary else now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidName
@@ -21,6 +22,12 @@ class Stable:
     replicas: int | None = None
 
 
+class Promotion(StrEnum):
+    """A person's word on how the canary is promoted. FULL: it takes the place of the evidence that is still lacking."""
+
+    FULL = "full"
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """The version on trial, and the percentage of requests it receives.
@@ -29,7 +36,8 @@ class Canary:
     evidence counts from there. `withdrawn` is the reason why the weight was taken back without
     evidence against the version, None while it was not; `withdrawals` counts how often that
     happened in this rollout, because the pause before the next try doubles each time. `approved`: a person agrees
-    that it gets all requests, once there is evidence enough.
+    that it gets all requests, once there is evidence enough. `promote` is a person's
+    word that the rest be skipped, None without one.
     """
 
     version: ModelVersion
@@ -40,6 +48,7 @@ class Canary:
     withdrawn: str | None = None
     withdrawals: int = 0
     approved: bool = False
+    promote: Promotion | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 100:

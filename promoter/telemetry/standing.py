@@ -70,7 +70,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
     obstacles = (
         (seen.release.rejection(canary.version) is not None, Waiting.REVERT),
         (seen.measurements is None or seen.blind_for(at) > seen.traits.stale_after, Waiting.METRICS),
-        (frozen_by(seen, at) is not None, Waiting.FREEZE),
+        (frozen_by(seen.served, seen.freezes, at) is not None, Waiting.FREEZE),
         (seen.policy.paused, Waiting.PAUSE),
         (held_by_upstream(seen, canary) is not None, Waiting.UPSTREAM),
         (not_live_because(seen, at) is not None, Waiting.SYNC),
@@ -84,6 +84,6 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
 
 def _word(seen: Observation, at: datetime) -> Waiting | None:
     """A person's word that nothing starts, in the order in which it is told."""
-    if frozen_by(seen, at) is not None:
+    if frozen_by(seen.served, seen.freezes, at) is not None:
         return Waiting.FREEZE
     return Waiting.PAUSE if seen.policy.paused else None

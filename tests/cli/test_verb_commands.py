@@ -134,3 +134,15 @@ def test_a_freeze_of_everything_is_one_command_and_so_is_its_end(say, remote):
     for words in (("freeze",), ("freeze", "ranker", "--all"), ("unfreeze", "--environment", "production", "--all")):
         result = say(*words, "--reason", "r")
         assert (result.exit_code, "say what: --all" in result.output) == (1, True), result.output
+
+
+def test_a_promotion_in_full_writes_one_line_says_what_it_skips_and_nothing_less_is_understood(say, remote):
+    shown = say("promote", "ranker", "--full", "--reason", "r", "--dry-run")
+    assert (shown.exit_code, "+    promote: full" in shown.output) == (0, True), shown.output
+    assert shown.output.lower().count("skips: what is left of the") == 2
+    refused = say("promote", "ranker", "--reason", "r")
+    assert (refused.exit_code, "say --full" in refused.output) == (1, True), refused.output
+    assert len(log(remote)) == 1
+    assert say("promote", "ranker", "--full", "--reason", "the old labels must go").exit_code == 0
+    changed = [line for line in git(remote, "diff", "-U0", "main~", "main").splitlines() if line[:1] in "+-"][2:]
+    assert changed == ["+    promote: full"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from builders import NOON, arm, canary, observation, policy, release, stable
+from builders import NOON, arm, canary, change, observation, policy, release, stable
 
 from promoter.decisions.calibration import chosen
 from promoter.decisions.evidence import weigh
+from promoter.decisions.rollout import decide
 from promoter.decisions.safety import harm
 from promoter.decisions.trial import Trial
-from promoter.domain.action import Hold, Revert
+from promoter.domain.action import Hold, Revert, Withdraw
 from promoter.domain.evidence import IntervalCounts
 from promoter.domain.measurements import LatencyProfile
 from promoter.domain.policy import Limits
@@ -85,3 +86,11 @@ def test_what_stable_fails_as_well_is_no_fault_of_the_version():
 
 def test_without_harm_there_is_nothing_to_say():
     assert action([((100, 0, 10), (900, 0, 90))] * 12) is None
+
+
+@pytest.mark.parametrize(("newest", "blind"), [(NOON - timedelta(seconds=90), 90), (None, 600)])
+def test_a_commit_by_a_clock_that_is_ahead_does_not_put_a_withdrawal_off(newest, blind):
+    ahead = change(at=NOON + timedelta(hours=3), author="Ada", ours=False)
+    seen = observation(release=release(canary=canary()), changed=ahead, newest_sample=newest)
+    assert seen.blind_for(NOON) == timedelta(seconds=blind)
+    assert isinstance(decide(seen, NOON), Withdraw)

@@ -19,9 +19,10 @@ def test_a_rollout_that_a_person_took_back_does_not_start_again():
     taken = world.repository.person({RANKER.release_path: STABLE_ONLY}, 'Revert "canary 43"', author="Ada")
     made = len(world.subjects())
     world.run(120)
-    assert len(world.subjects()) == made
-    assert taken[:12] in world.action().reason
-    assert "Ada" in world.action().reason
+    assert world.subjects()[made:] == ["ranker: production: 43 is withheld for a person"]
+    (rejection,) = world.release.rejected
+    assert rejection.reason == f"Ada took it out of service in commit {taken[:12]}"
+    assert f"Ada took it out of service in commit {taken[:12]}" in " ".join(world.repository.head["message"].split())
     world.store.versions.append(44)
     assert world.run(60, until=lambda: world.release.canary is not None)
     assert world.release.canary.version == version(44)
@@ -88,3 +89,43 @@ def test_production_takes_what_is_stable_upstream():
     world.run(15)
     production = world.repository.head["tree"][RANKER.release_path].decode()
     assert "version: 43" in production
+
+
+def test_a_stable_version_that_a_person_went_back_from_is_rejected_even_behind_later_edits_of_theirs():
+    world = in_flight()
+    assert world.run(900, until=lambda: world.release.stable.version == version(43))
+    back = world.repository.person({RANKER.release_path: STABLE_ONLY}, author="Ada")
+    world.repository.person({RANKER.release_path: "release: [\n"}, author="Grace")
+    world.repository.person({RANKER.release_path: "# Careful.\n" + STABLE_ONLY}, author="Grace")
+    world.run(300)
+    assert (world.release.stable.version, world.release.canary) == (version(42), None)
+    assert [(entry.version, back[:12] in entry.reason) for entry in world.release.rejected] == [(version(43), True)]
+
+
+def test_who_lifts_a_rejection_between_two_passes_is_not_overruled_by_an_older_edit():
+    world = in_flight()
+    rejected = f'{STABLE_ONLY}  rejected:\n    - version: 43\n      reason: "no"\n'
+    world.repository.person({RANKER.release_path: rejected}, author="Ada")
+    world.repository.person({RANKER.release_path: STABLE_ONLY}, author="Grace")
+    assert world.run(600, until=lambda: world.release.stable.version == version(43))
+
+
+def test_a_git_revert_of_the_promoters_own_entry_offers_the_version_again():
+    world = in_flight()
+    world.repository.person({RANKER.release_path: STABLE_ONLY})
+    world.run(20)
+    assert world.release.rejected
+    before = world.repository.commits[-2]["tree"][RANKER.release_path]
+    world.repository.person({RANKER.release_path: before}, 'Revert "43 is withheld"')
+    assert world.run(60, until=lambda: world.release.canary is not None)
+
+
+def test_a_git_revert_of_a_raise_takes_the_weight_back_to_what_it_was():
+    world = in_flight()
+    weight = world.weight
+    assert world.run(120, until=lambda: world.weight > weight)
+    before = world.repository.commits[-2]["tree"][RANKER.release_path]
+    world.repository.person({RANKER.release_path: before}, 'Revert "canary 43"')
+    assert world.weight == weight
+    world.advance(3)
+    assert world.cluster.route() == {42: 100 - weight, 43: weight}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -284,3 +285,95 @@ def test_a_freeze_keeps_the_old_versions_pods_and_a_revert_gives_them_all_reques
     world.advance(2)
     assert world.cluster.route() == {42: 100, 43: 0}
     assert world.run(60, until=lambda: world.release.canary is None)
+
+
+def test_a_canary_that_a_person_promotes_in_full_gets_its_pods_before_all_requests_and_the_guard_after():
+    world = in_flight()
+    weight = world.weight
+    Person(world).says("promote", "ranker", None, reason="the old labels must go")
+    assert world.weight == weight
+    world.cluster.lag = 3
+    made = len(world.subjects())
+    assert world.run(120, until=lambda: world.weight == 100)
+    assert len(world.cluster.ready(43)) == 4
+    pods, everything = world.subjects()[made:]
+    assert (pods, everything) == (
+        "ranker: production: canary 43 gets 4 pods",
+        "ranker: production: canary 43 at 100 %",
+    )
+    assert "skips: the steps from" in " ".join(world.repository.head["message"].split())
+    reached = world.now
+    assert world.run(120, until=lambda: world.release.stable.version == version(43))
+    assert world.now - reached >= timedelta(seconds=30)
+
+
+def test_a_persons_word_does_not_stand_against_evidence_of_harm():
+    world = in_flight()
+    world.behaviour[43].bad = 1.0
+    Person(world).says("promote", "ranker", None)
+    assert world.run(120, until=lambda: world.release.canary is None)
+    assert max(world.weights) < 100
+    assert world.release.rejection(version(43))
+
+
+def test_a_withdrawal_takes_a_persons_word_back():
+    world = in_flight()
+    world.cluster.frozen = True
+    Person(world).says("promote", "ranker", None)
+    world.metrics.down = "Prometheus is away"
+    assert world.run(120, until=lambda: bool(world.release.canary.withdrawn))
+    assert world.release.canary.promote is None
+    with pytest.raises(InvalidInput, match="is withdrawn"):
+        Person(world).says("promote", "ranker", None)
+
+
+@pytest.mark.parametrize(
+    ("barred", "lift"), [(("pause", "ranker", None), "promoter resume"), (("freeze", None, None, None), "unfreeze")]
+)
+def test_nothing_is_promoted_by_a_word_while_it_is_paused_or_frozen(barred, lift):
+    world = in_flight()
+    Person(world).says(*barred)
+    with pytest.raises(InvalidInput, match=lift):
+        Person(world).says("promote", "ranker", None)
+
+
+def test_a_freeze_after_the_word_holds_it_from_the_next_pass_on():
+    world = in_flight()
+    weight = world.weight
+    Person(world).says("promote", "ranker", None)
+    Person(world).says("freeze", None, None, None)
+    world.run(120)
+    assert world.weight == weight
+    Person(world).says("unfreeze", None, None)
+    assert world.run(120, until=lambda: world.weight == 100)
+
+
+def test_a_word_that_would_change_nothing_is_refused():
+    world = in_flight()
+    Person(world).says("promote", "ranker", None)
+    with pytest.raises(InvalidInput, match="already"):
+        Person(world).says("promote", "ranker", None)
+    assert world.run(120, until=lambda: world.weight == 100)
+    with pytest.raises(InvalidInput, match="all requests go to 43 already"):
+        Person(world).says("promote", "ranker", None)
+
+
+def test_a_withdrawn_canary_starts_again_at_once_when_a_person_says_so_and_not_while_it_is_frozen():
+    world = in_flight()
+    person = Person(world)
+    with pytest.raises(InvalidInput, match="is not withdrawn"):
+        person.says("start", "ranker", None, version(43))
+    with pytest.raises(InvalidInput, match="44 is no withdrawn canary"):
+        person.says("start", "ranker", None, version(44))
+    world.traits = replace(world.traits, restart_pause=timedelta(hours=1))
+    world.restart()
+    person.says("withdraw", "ranker", None)
+    world.run(60)
+    assert world.weight == 0
+    person.says("freeze", None, None, None)
+    with pytest.raises(InvalidInput, match="promoter unfreeze"):
+        person.says("start", "ranker", None, version(43))
+    person.says("unfreeze", None, None)
+    person.says("start", "ranker", None, version(43))
+    assert world.run(30, until=lambda: world.weight > 0)
+    assert world.release.canary.withdrawals == 1

@@ -1,0 +1,365 @@
+"""People's commits race the promoter's passes: whatever comes between, the rules of a rollout hold.
+
+A repository of commits in memory, the real reading, deciding, drafting and verbs, and two promoters; what pods and
+counts say is drawn at random. Files are read and written by the real documents, remembered by their content.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+
+import pytest
+from builders import NOON, RANKER, application, arm, deployment, digest, interval, stored, version
+from fakes import FakeRepository
+from test_verbs import Person
+
+from promoter.control import act, observe, verbs
+from promoter.control.observe import Observer, Ports
+from promoter.decisions.rollout import decide
+from promoter.decisions.trial import Trial
+from promoter.domain.calibration import Calibration
+from promoter.domain.evidence import Evidence
+from promoter.domain.freeze import Unreadable
+from promoter.domain.measurements import Measurements
+from promoter.domain.observation import ClusterTraits
+from promoter.domain.policy import Bet
+from promoter.domain.preflight import Waived
+from promoter.domain.repository import Lineage
+from promoter.domain.version import Listing
+from promoter.errors import HeadMoved, InvalidInput
+
+INTERLEAVINGS = 10_000
+EVENTS = 50
+MARGIN = 0.02
+POLICY = """\
+candidates: {store: "file:///models/ranker"}
+evidence: {margin: 0.02, interval: 5s}
+ramp: {budget: 20}
+soak: 10s
+guard: 20s
+max_blind: 20s
+"""
+BEGIN = f"release:\n  stable:\n    version: 42\n    digest: {digest(42)}\n"
+CALIBRATION = Calibration(Bet.SHARE, kappa=1.0, phi=1.0, interval=timedelta(seconds=5), bounds_us=(), reason="drawn")
+
+
+class Race:
+    """One interleaving. `out`: versions that people took out of service and nobody offered again."""
+
+    def __init__(self, seed):
+        self.dice = random.Random(seed)
+        self.now = NOON
+        self.repository = FakeRepository(self)
+        self.repository.person({RANKER.policy_path: POLICY, RANKER.release_path: BEGIN}, "Serve ranker")
+        ports = Ports(self.repository, None, None, None, None)
+        self.promoters = [Observer(ports, ClusterTraits(), timedelta(seconds=5)) for _ in range(2)]
+        self.surveyed = []
+        self.synced = self.repository.head["id"]
+        self.ready = True
+        self.mood = "good"
+        self.seen_at = self.now
+        self.newest = 43
+        self.out = set()
+        self.done = []
+        self.happened = Counter()
+
+    # What happens.
+
+    def play(self):
+        happenings = (
+            [self.undisturbed] * 20
+            + [self.look] * 5
+            + [self.push] * 5
+            + [self.sync] * 3
+            + [self.wait] * 3
+            + [self.turn, self.pods, self.publish]
+            + [self.verb] * 2
+            + [self.edit, self.git_revert, self.squash]
+        )
+        for _ in range(EVENTS):
+            happening = self.dice.choice(happenings)
+            self.done.append(happening.__name__)
+            happening()
+
+    def undisturbed(self):
+        """A pass, its push and the sync after it, with nobody in between."""
+        self.surveyed.clear()
+        self.look()
+        self.push()
+        self.sync()
+        self.wait()
+
+    def wait(self):
+        self.now += timedelta(seconds=self.dice.choice((5, 15, 60)))
+
+    def sync(self):
+        self.synced = self.repository.head["id"]
+        self.now += timedelta(seconds=6)
+
+    def turn(self):
+        self.mood = self.dice.choice(("good", "good", "good", "thin", "sign", "harm", "blind"))
+        self.seen_at = self.now
+
+    def pods(self):
+        self.ready = not self.ready
+
+    def publish(self):
+        self.newest += 1
+
+    def verb(self):
+        said = self.dice.choice(
+            (
+                ("revert", "ranker", None),
+                ("withdraw", "ranker", None),
+                ("promote", "ranker", None),
+                ("pause", "ranker", None),
+                ("resume", "ranker", None),
+                ("freeze", None, None, None),
+                ("unfreeze", None, None),
+                ("retry", "ranker", None, version(self.dice.randint(43, self.newest))),
+            )
+        )
+        with suppress(InvalidInput):
+            self.by_people(lambda: Person(self).says(*said))
+
+    @property
+    def release(self):
+        return observe.parse_release(self.repository.head["tree"][RANKER.release_path], RANKER.release_path)
+
+    def edit(self):
+        """By hand: another weight, no canary, back to an older version, or a file that does not parse."""
+        with suppress(InvalidInput):
+            release = self.release
+            canary = release.canary
+            kind = self.dice.randrange(4)
+            if kind == 0 and canary is not None:
+                release = replace(release, canary=replace(canary, weight=self.dice.choice((0, 5, 25))))
+            elif kind == 1:
+                release = replace(release, canary=None, stable=replace(release.stable, replicas=None))
+            elif kind == 2 and release.stable.version > version(42):
+                older = replace(release.stable, version=version(42), digest=digest(42), replicas=None)
+                release = replace(release, stable=older, canary=None)
+            elif kind == 3:
+                self.by_people(lambda: self.repository.person({RANKER.release_path: "release: [\n"}))
+                return
+            self.write(release)
+            return
+        good = next(text for text in self.texts() if text != b"release: [\n")
+        self.by_people(lambda: self.repository.person({RANKER.release_path: good}))
+
+    def squash(self):
+        """Several things in one commit, as a pull request brings them."""
+        with suppress(InvalidInput):
+            release = replace(self.release, canary=None)
+            text = act.write_release(b"", release, RANKER.release_path)
+            self.by_people(
+                lambda: self.repository.person({RANKER.release_path: text, RANKER.policy_path: POLICY, "docs/a": "b"})
+            )
+
+    def git_revert(self):
+        """Of the newest commit of the promoter's, where it applies cleanly."""
+        newest = self.repository.head
+        if newest["author"] == "promoter" and newest["parent"]:
+            before = self.repository._find(newest["parent"])["tree"][RANKER.release_path]
+            self.by_people(lambda: self.repository.person({RANKER.release_path: before}, "Revert"))
+
+    def write(self, release):
+        text = self.repository.head["tree"][RANKER.release_path]
+        after = act.write_release(text, release, RANKER.release_path)
+        self.by_people(lambda: self.repository.person({RANKER.release_path: after}))
+
+    def texts(self):
+        return [entry["tree"][RANKER.release_path] for entry in reversed(self.repository.commits)]
+
+    def by_people(self, commit):
+        """Whatever it changes: what it takes out of service is out, what it puts or offers again is not."""
+        before = self.readable()
+        commit()
+        after = self.readable()
+        gone = {pin.version for pin in before.pinned} - {pin.version for pin in after.pinned}
+        offered = {entry.version for entry in before.rejected} - {entry.version for entry in after.rejected}
+        self.out |= {entry for entry in gone if after.stable is None or entry > after.stable.version}
+        self.out -= {pin.version for pin in after.pinned} | offered
+
+    def readable(self):
+        for text in self.texts():
+            with suppress(InvalidInput):
+                return observe.parse_release(text, RANKER.release_path)
+        raise AssertionError
+
+    # What a promoter does.
+
+    def look(self):
+        promoter = self.dice.choice(self.promoters)
+        head = self.repository.fetch()
+        self.surveyed = self.surveyed[-1:]
+        try:
+            seen = promoter.read(RANKER, head)
+        except InvalidInput:
+            return
+        seen = self.answered(seen)
+        action = decide(seen, self.now)
+        draft = act.draft(self.repository, [(seen, action)], head, self.now)
+        if draft is not None:
+            self.surveyed.append((seen, action, draft, self.mood, self.is_live(seen), self.ready, self.now))
+
+    def is_live(self, seen):
+        return self.repository._find(self.synced)["tree"] == self.repository._find(seen.head)["tree"]
+
+    def answered(self, seen):
+        release, live = seen.release, self.is_live(seen)
+        pods = {pin.version.number: 4 if self.ready else 1 for pin in release.pinned}
+        route = {}
+        if release.stable:
+            weight = release.canary.weight if release.canary else 0
+            route = {release.stable.version.number: 100 - weight}
+            if release.canary:
+                route[release.canary.version.number] = weight
+        blind = self.mood == "blind"
+        return replace(
+            seen,
+            listing=Listing(tuple(stored(number) for number in range(42, self.newest + 1))),
+            preflight=Waived(),
+            application=application(
+                [deployment(number, ready=count) for number, count in pods.items()], route, revision=self.synced
+            ),
+            lineage=Lineage(contains=live, unchanged=live),
+            measurements=None if blind else Measurements(0.0, self.now.timestamp()),
+            calibration=None if blind else CALIBRATION,
+            newest_sample=self.seen_at if blind else self.now,
+        )
+
+    def trial(self, seen, stable, canary):
+        """The counts, as one number that the mood of this moment tells."""
+        if seen.measurements is None:
+            return Trial(seen, stable, canary)
+        odds = {"good": 0.0, "thin": 0.0, "sign": 3.0, "harm": 9.0}[self.mood]
+        bound = MARGIN / 2 if self.mood == "good" else 0.9
+        counts = arm(1000, 400 if self.mood == "harm" else 0)
+        evidence = Evidence(
+            start=canary.since.timestamp(),
+            end=self.now.timestamp(),
+            intervals=10,
+            log_odds=odds,
+            log_e={"errors": odds},
+            upper_bound=bound,
+            canary=counts,
+            stable=arm(1000),
+            last_canary=counts,
+            last_stable=arm(1000),
+            first_request_at=canary.since.timestamp(),
+            rate=100.0,
+        )
+        intervals = (interval(self.now.timestamp(), counts, arm(1000)),)
+        return Trial(seen, stable, canary, CALIBRATION, intervals, evidence)
+
+    def push(self):
+        if not self.surveyed:
+            return
+        seen, action, draft, mood, live, ready, at = self.surveyed.pop(0)
+        history = [entry["id"] for entry in self.repository.commits]
+        moved = history[-1] != draft.parent
+        try:
+            act.publish(self.repository, draft)
+        except HeadMoved:
+            assert moved
+            self.happened["lost"] += 1
+            return
+        assert not moved, "a push is compare-and-swap"
+        assert [entry["id"] for entry in self.repository.commits[:-1]] == history, "no commit is ever taken away"
+        self.happened[type(action).__name__] += 1
+        self.check(seen, action, draft, mood=mood, live=live, ready=ready, at=at)
+
+    # What must hold of every commit of the promoter's.
+
+    def check(self, seen, action, draft, *, mood, live, ready, at):
+        before, after = seen.release, self.release
+        assert set(draft.files) == {RANKER.release_path}, "it writes no other file"
+        assert after != before, "one decision is one commit"
+        for pin in after.pinned:
+            assert pin.digest == digest(pin.version.number), "a version is immutable"
+        old, new = before.canary, after.canary
+        starts = new is not None and (old is None or old.version != new.version)
+        rises = new is not None and new.weight > (old.weight if old else 0)
+        promoted = before.stable.version != after.stable.version
+        if starts or rises or promoted:
+            assert mood != "blind", "silence never promotes"
+            assert live, "nothing rises before the last commit is live"
+            held = seen.policy.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
+            assert not held, "nothing starts or rises while people say so"
+        if starts:
+            self.check_start(before, new)
+        if rises:
+            self.check_rise(before, new, mood=mood, ready=ready)
+        if promoted:
+            assert (old.weight, after.stable.version) == (100, old.version)
+            assert at - seen.weight_since >= timedelta(seconds=20), "the guard is over"
+            # By design the entries at or below a version leave `rejected` when it is promoted.
+            self.out = {entry for entry in self.out if entry > after.stable.version}
+        elif old is not None:
+            self.check_way_back(before, after, mood=mood, live=live)
+
+    def check_start(self, before, new):
+        assert new.weight == 0
+        assert new.version not in self.out, "what people took out of service stays out"
+        assert before.rejection(new.version) is None
+
+    def check_rise(self, before, new, *, mood, ready):
+        old = before.canary
+        assert mood in ("good", "thin"), "nothing rises on a sign of harm"
+        assert ready or old.replicas == 1, "pods come before requests"
+        assert before.rejection(new.version) is None
+        if new.weight == 100:
+            assert old.replicas >= (before.stable.replicas or 1), "the pods for all requests were there"
+        if mood != "good":
+            assert old.weight == 0 or old.promote is not None, "nothing but proof, or a person's word, raises"
+
+    def check_way_back(self, before, after, *, mood, live):
+        old, new = before.canary, after.canary
+        if new is None:
+            assert old.weight == 0, "taking a canary away is two commits"
+            assert live, "the pods go once the route is live"
+            return
+        assert after.stable.replicas == before.stable.replicas, "stable keeps its capacity"
+        if mood == "harm" and old.weight > 0:
+            assert new.weight == 0, "a way back never waits"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Files that were read before are remembered by their content; forecasts in messages are left out."""
+    for module, name in (
+        (observe, "parse_release"),
+        (observe, "parse_policy"),
+        (observe, "parse_freezes"),
+        (verbs, "parse_release"),
+        (verbs, "parse_policy"),
+        (verbs, "parse_freezes"),
+        (act, "write_release"),
+        (verbs, "write_release"),
+    ):
+        monkeypatch.setattr(module, name, lru_cache(4096)(getattr(module, name)))
+    monkeypatch.setattr(act, "outlook", lambda *_: "")
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of_a_rollout_hold(
+    part, quick, monkeypatch
+):
+    happened = Counter()
+    for seed in range(part, INTERLEAVINGS, 4):
+        race = Race(seed)
+        monkeypatch.setattr(Trial, "of", race.trial)
+        try:
+            race.play()
+        except AssertionError as error:
+            raise AssertionError(f"interleaving {seed}: {error}; so far: {', '.join(race.done)}") from error
+        happened += race.happened
+    # A race in which nothing happens would keep every rule.
+    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "lost"}
+    assert min(happened.values()) >= 10, happened
