@@ -12,7 +12,14 @@ from datetime import datetime
 
 from promoter.control.act import Draft, publish
 from promoter.decisions.halt import halted_by
-from promoter.decisions.verbs import promoted_in_full, retried, reverted, started_again, withdrawn
+from promoter.decisions.verbs import (
+    promoted_in_full,
+    promotion_approved,
+    retried,
+    reverted,
+    start_approved,
+    withdrawn,
+)
 from promoter.documents.freeze_file import parse_freezes, write_freezes
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_edit import with_paused
@@ -23,9 +30,10 @@ from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
 from promoter.domain.freeze import EVERYTHING, Freeze
 from promoter.domain.names import FREEZE_PATH, ServedModel
+from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
-from promoter.domain.version import ModelVersion
+from promoter.domain.version import Digest, ModelVersion
 from promoter.errors import HeadMoved, InvalidDocument, InvalidInput
 from promoter.ports import Repository
 
@@ -97,6 +105,16 @@ class Verbs:
         after = _about(served, lambda: retried(release, version))
         return self._new_release(head, served, after, f"rejection of {version} forgotten", "retry")
 
+    def approve_promotion(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """`approved: true` in the canary, as the merge of the promoter's pull request would write it."""
+        served, release = self._release(head, model, environment)
+        asked = self._policy(head, served).approval.promote
+        after = _about(served, lambda: promotion_approved(release, asked))
+        note = "It gets all requests once there is evidence enough."
+        return self._new_release(
+            head, served, after, f"promotion of canary {_canary(release)} approved", "promote", note=note
+        )
+
     def promote(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`promote: full` in the canary: the promoter carries it out, pods first. Refused while it is halted."""
         served, release = self._release(head, model, environment)
@@ -105,19 +123,29 @@ class Verbs:
         what = f"canary {_canary(release)} to be promoted in full"
         return self._new_release(head, served, after, what, "promote", note=f"Skips: {SKIPPED_IN_FULL}.")
 
-    def start(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
-        """A withdrawn canary starts its ramp again without the rest of its pause. Refused while it is halted."""
+    def start(
+        self, head: Revision, model: str, environment: str | None, version: ModelVersion, digest: Digest | None = None
+    ) -> Draft:
+        """A version starts with a person's approval, or a withdrawn canary again without the rest of its pause.
+
+        digest: of the files that are agreed to, where the policy asks for an approval. Refused while it is halted.
+        """
         served, release = self._release(head, model, environment)
-        after = _about(served, lambda: started_again(release, version))
+        asked = self._policy(head, served).approval.start
+        after = _about(served, lambda: start_approved(release, version, digest, asked))
         self._refuse_while_halted(head, served)
-        return self._new_release(head, served, after, f"canary {version} to start again", "start")
+        what = f"canary {version} to start again" if release.canary else f"start of {version} approved"
+        return self._new_release(head, served, after, what, "start")
 
     def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
-        policy = parse_policy(self._text(head, served.policy_path), served.policy_path)
-        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=policy.paused)
+        paused = self._policy(head, served).paused
+        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=paused)
         if halt is not None:
             lift = "promoter unfreeze" if FREEZE_PATH in halt.reason else "promoter resume"
             raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
+
+    def _policy(self, head: Revision, served: ServedModel) -> RolloutPolicy:
+        return parse_policy(self._text(head, served.policy_path), served.policy_path)
 
     def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`paused: true`, until somebody resumes."""

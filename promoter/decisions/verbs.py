@@ -7,8 +7,9 @@ from datetime import datetime
 
 from promoter.decisions.transition import released
 from promoter.domain.action import Revert, Withdraw
+from promoter.domain.policy import Approval
 from promoter.domain.release import Canary, Promotion, Release
-from promoter.domain.version import ModelVersion
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidInput
 
 
@@ -65,6 +66,52 @@ def promoted_in_full(release: Release) -> Release:
             f"canary {canary.version} is to be promoted in full already: `promoter status` says its step"
         )
     return replace(release, canary=replace(canary, promote=Promotion.FULL))
+
+
+def promotion_approved(release: Release, asked: Approval) -> Release:
+    """With a person's approval beside the evidence, which is asked for all the same. asked: by the policy.
+
+    Raises InvalidInput where it would change nothing.
+    """
+    canary = _canary(release)
+    if release.rejection(canary.version) is not None:
+        raise InvalidInput(f"canary {canary.version} is rejected and on its way out: its pods go once weight 0 is live")
+    if asked is Approval.NONE:
+        raise InvalidInput(
+            f"canary {canary.version} is promoted by its evidence, and approval.promote in policy.yaml asks for "
+            "nobody's approval: say --full to skip what is left of the steps, the soak and the proof"
+        )
+    if canary.weight == 100:
+        raise InvalidInput(f"all requests go to {canary.version} already, which is what an approval is asked for")
+    if canary.approved:
+        raise InvalidInput(f"canary {canary.version} is approved already: `promoter status` says what it waits for")
+    return replace(release, canary=replace(canary, approved=True))
+
+
+def start_approved(release: Release, version: ModelVersion, digest: Digest | None, asked: Approval) -> Release:
+    """With a person's approval that `version` starts. asked: by the policy. digest: of the files that are agreed to.
+
+    Raises InvalidInput where it would change nothing, and without a digest.
+    """
+    if release.canary is not None or asked is Approval.NONE:
+        return started_again(release, version)
+    rejection = release.rejection(version)
+    if rejection is not None:
+        raise InvalidInput(f"{version} is rejected ({rejection.reason}): `promoter retry` comes first")
+    if release.stable is not None and version <= release.stable.version:
+        raise InvalidInput(
+            f"{version} is not above {release.stable.version}, which is stable: `promoter rollback` goes back to an "
+            "older one"
+        )
+    if digest is None:
+        raise InvalidInput(
+            f"an approval is of exactly the files of {version}: give their --digest sha256:…, which stands in the "
+            "promoter's pull request and in what `promoter versions STORE --json` says"
+        )
+    approved = StoredVersion(version, digest)
+    if release.approved == approved:
+        raise InvalidInput(f"{version} is approved already: `promoter status` says what it waits for")
+    return replace(release, approved=approved)
 
 
 def started_again(release: Release, version: ModelVersion) -> Release:
