@@ -23,6 +23,7 @@ _COMMANDS = {
     "withdraw": ("promoter.cli.verbs", "withdraw", "Take the requests from a canary; it may start again."),
     "promote": ("promoter.cli.verbs", "promote", "Agree that a canary gets all requests, or skip the proof."),
     "start": ("promoter.cli.verbs", "start", "Agree that a version starts, or starts again at once."),
+    "rollback": ("promoter.cli.verbs", "rollback", "Go back to a version that was stable."),
     "retry": ("promoter.cli.verbs", "retry", "Forget that a version was rejected."),
     "freeze": ("promoter.cli.verbs", "freeze", "Let nothing start and nothing rise: a model, an environment, all."),
     "unfreeze": ("promoter.cli.verbs", "unfreeze", "Lift a freeze."),

@@ -101,6 +101,29 @@ def start(*, model: str, version: int, digest: str | None, environment: str | No
 
 @click.command()
 @click.argument("model")
+@click.option("--to", "version", required=True, type=click.IntRange(1), help="A version that was stable.")
+@environment_option
+@verb_options
+@tells_errors
+def rollback(*, model: str, version: int, environment: str | None, spoken: Spoken) -> None:
+    """Go back to a version of MODEL that was stable.
+
+    One commit in your name to release.yaml: `start`, with the version and the digest by which it was stable. The
+    promoter carries it out in its own commits. Where the version was stable within `rollback_window` of policy.yaml
+    (24h without one): pods for all requests first, all requests once they are Ready, stable after the guard; no
+    preflight, no analysis, and no freeze, pause or window bars it but for the last of these steps. An older one is
+    tried like a new version: preflight, canary, evidence. Either way the version that you leave goes into `rejected`,
+    in a commit that cites yours. A canary in flight is reverted first; during its guard that is all it takes.
+
+    \b
+    promoter rollback resnet50 --to 42 --environment production --reason "43 crashes on Norwegian addresses"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.rollback(head, model, environment, ModelVersion(version)))
+    click.echo("`promoter status` says how far it is.")
+
+
+@click.command()
+@click.argument("model")
 @click.option("--version", required=True, type=click.IntRange(1), help="The rejected version.")
 @environment_option
 @verb_options

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from promoter.control.backwards import looked_for
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
+from promoter.decisions.rollback import was_stable_lately
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.limits_file import parse_limits
@@ -104,6 +106,8 @@ class Observer:
         environment = policy.candidates.upstream
         listing = self._upstream(served, head, environment) if environment else None
         since = self._weight_since(served, release, changed)
+        wanted = release.sought
+        sought = looked_for(self._ports.repository, served, head, release, wanted) if wanted else None
         return Observation(
             served,
             head,
@@ -113,6 +117,7 @@ class Observer:
             since,
             self._traits,
             withheld=withheld,
+            sought=sought,
             freezes=self._frozen(head),
             listing=listing,
         )
@@ -130,11 +135,11 @@ class Observer:
         """
         seen = self._with_pinned(self._with_holidays(seen, now), now)
         if seen.release.canary is None:
-            seen = self._with_listing(seen, now)
-            offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+            seen, offered = self._offered(seen, now)
             if offered is None:
                 return seen
-            seen = replace(seen, preflight=self._preflight(seen, offered, now))
+            known = was_stable_lately(seen, now)
+            seen = replace(seen, preflight=Waived() if known else self._preflight(seen, offered, now))
             if seen.release.stable is None:
                 return seen
         seen = self._with_application(seen)
@@ -307,6 +312,14 @@ class Observer:
             policy=policy,
         )
 
+    def _offered(self, seen: Observation, now: datetime) -> tuple[Observation, StoredVersion | None]:
+        """What may start: a version that a person wants back, else the candidate, for which the store is listed."""
+        sought = seen.release.sought
+        if sought is not None:
+            return seen, sought
+        seen = self._with_listing(seen, now)
+        return seen, candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+
     def _with_listing(self, seen: Observation, now: datetime) -> Observation:
         address = seen.policy.candidates.store
         if address is None:
@@ -315,8 +328,9 @@ class Observer:
         return replace(seen, listing=listing)
 
     def _with_pinned(self, seen: Observation, now: datetime) -> Observation:
-        """The same with what the store holds under the versions that are served."""
-        source, in_flight = seen.policy.candidates, seen.release.canary is not None
+        """The same with what the store holds under the versions that are served, or wanted back."""
+        sought = seen.release.sought
+        source, in_flight = seen.policy.candidates, seen.release.canary is not None or sought is not None
         address = source.store
         if address is None:
             return seen
@@ -324,7 +338,7 @@ class Observer:
         def check(version: ModelVersion) -> StoredVersion | IncompleteVersion | None:
             return self._looks.check(address, version, source.complete, now, in_flight=in_flight)
 
-        for pin in seen.release.pinned:
+        for pin in (*seen.release.pinned, *([sought] if sought else [])):
             seen, found = _answered(seen, partial(check, pin.version))
             if found is not None:
                 seen = replace(seen, in_store=(*seen.in_store, found))

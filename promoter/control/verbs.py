@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promoter.control.act import Draft, publish
+from promoter.control.backwards import last_stable, lately_stable
 from promoter.decisions.halt import halted_by
 from promoter.decisions.verbs import (
     promoted_in_full,
     promotion_approved,
     retried,
     reverted,
+    rolled_back,
     start_approved,
     withdrawn,
 )
@@ -28,17 +30,21 @@ from promoter.documents.prose import sentence
 from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
+from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING, Freeze
 from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
-from promoter.domain.version import Digest, ModelVersion
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import HeadMoved, InvalidDocument, InvalidInput
 from promoter.ports import Repository
 
 # Others may push between our look and our push; each time everything is computed again.
 _TRIES = 5
+
+# So many versions are named in a sentence.
+_NAMED = 5
 
 # What `promote --full` takes the place of, and what it does not.
 SKIPPED_IN_FULL = (
@@ -136,6 +142,31 @@ class Verbs:
         self._refuse_while_halted(head, served)
         what = f"canary {version} to start again" if release.canary else f"start of {version} approved"
         return self._new_release(head, served, after, what, "start")
+
+    def rollback(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
+        """`start`: a version that was stable comes back, without analysis where it was so lately, else as a canary.
+
+        The latter is refused while it is halted; the former is a way back, which nothing bars.
+        """
+        served, release = self._release(head, model, environment)
+        found = last_stable(self._repository, served, head, version)
+        if found is None and release.stable is not None and release.stable.version == version:
+            raise InvalidInput(f"{served}: {version} is stable")
+        if found is None:
+            others = ", ".join(map(str, lately_stable(self._repository, served, head, _NAMED)))
+            raise InvalidInput(
+                f"{served}: {version} was never stable here, as far as {served.release_path} tells: "
+                f"{others or 'no version'} was. What never served starts as a candidate, by itself"
+            )
+        after = _about(served, lambda: rolled_back(release, StoredVersion(version, found.digest)))
+        window = self._policy(head, served).rollback_window
+        ended = f"It was stable until {found.ended.at:%Y-%m-%d %H:%M} UTC"
+        if self._word.at - found.ended.at <= window:
+            note = f"{ended}, so all requests go to it once its pods are Ready: no preflight, no analysis, no freeze."
+        else:
+            self._refuse_while_halted(head, served)
+            note = f"{ended}, more than {format_duration(window)} ago (rollback_window), so it is tried like a new one."
+        return self._new_release(head, served, after, f"{version} to come back", "rollback", note=note)
 
     def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
         paused = self._policy(head, served).paused

@@ -30,6 +30,13 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     halt = halted(trial.seen, now)
     if halt is not None:
         return trial.hold(halt.reason, alarm=halt.alarm)
+    sought = trial.seen.release.sought
+    if sought is not None and sought.version != trial.canary.version:
+        return trial.hold(
+            f"a person wants {sought.version} back, and canary {trial.canary.version} is in the way: `promoter revert` "
+            "takes it away",
+            alarm=True,
+        )
     waiting = not_live_because(trial.seen, now)
     if waiting:
         return trial.hold(f"waits until the last commit is live: {waiting}")

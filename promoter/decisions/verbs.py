@@ -33,18 +33,36 @@ def withdrawn(release: Release, reason: str, now: datetime) -> Release:
 
 
 def retried(release: Release, version: ModelVersion) -> Release:
-    """Without the rejection of `version`. Raises InvalidInput where that is none, or would not make it a candidate."""
+    """Without the rejection of `version`. Raises InvalidInput where that is none, or would come too early."""
     if release.rejection(version) is None:
         others = ", ".join(str(entry.version) for entry in release.rejected)
         raise InvalidInput(f"{version} is not rejected{f'; {others} is' if others else ', and no other version is'}")
     if release.canary is not None and release.canary.version == version:
         # Its evidence still counts as long as its rollout has not ended, and would revert it again at once.
         raise InvalidInput(f"canary {version} is being taken away: say it again once its pods are gone")
-    if release.stable is not None and version <= release.stable.version:
-        raise InvalidInput(
-            f"{version} is not above {release.stable.version}, which is stable: it cannot be a candidate"
-        )
     return replace(release, rejected=tuple(entry for entry in release.rejected if entry.version != version))
+
+
+def rolled_back(release: Release, to: StoredVersion) -> Release:
+    """With the mark that `to` is to come back. Raises InvalidInput where that is not possible, or is so already."""
+    canary, version = release.canary, to.version
+    if release.stable is None:
+        raise InvalidInput("nothing is served yet, so there is nothing to leave")
+    if release.stable.version == version:
+        raise InvalidInput(f"{version} is stable")
+    if canary is not None and canary.version == version:
+        raise InvalidInput(f"{version} is the canary at {canary.weight} %: `promoter status` says what it waits for")
+    if canary is not None:
+        raise InvalidInput(
+            f"canary {canary.version} is in the way: `promoter revert` takes it away, then say it again. Where "
+            f"{version} is what it is to replace, that is all it takes"
+        )
+    rejection = release.rejection(version)
+    if rejection is not None:
+        raise InvalidInput(f"{version} is rejected ({rejection.reason}): `promoter retry` offers it again")
+    if release.start == to:
+        raise InvalidInput(f"{version} is on its way back already: `promoter status` says what it waits for")
+    return replace(release, start=to)
 
 
 def promoted_in_full(release: Release) -> Release:
@@ -60,6 +78,10 @@ def promoted_in_full(release: Release) -> Release:
     if canary.weight == 100:
         raise InvalidInput(
             f"all requests go to {canary.version} already: it is stable once the guard is over, which nothing skips"
+        )
+    if canary.promote is Promotion.BACK:
+        raise InvalidInput(
+            f"canary {canary.version} was stable lately and gets all requests as soon as its pods are Ready"
         )
     if canary.promote is Promotion.FULL:
         raise InvalidInput(

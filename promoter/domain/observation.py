@@ -12,7 +12,7 @@ from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightState
-from promoter.domain.release import Release
+from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
 from promoter.domain.window import Holiday
@@ -46,6 +46,21 @@ class Withheld:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the history of release.yaml tells of the version that a person wants back.
+
+    said: the commit that asks for it. until: when it stopped being stable with these files; None where it never was,
+    as far as was looked back. passed: versions that were rejected since, each by its reason, or served, by none.
+    pods: the highest floor that carried all requests since; 0 where none is recorded.
+    """
+
+    said: Change
+    until: datetime | None
+    passed: tuple[Rejection, ...] = ()
+    pods: int = 0
+
+
 NOT_ASKED = Pending("it was not asked for")
 
 
@@ -56,6 +71,7 @@ class Observation:
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
     withheld: what people took away since the promoter's last commit, None where nobody did.
+    sought: of the version that a person wants back, None where nobody does.
     freezes: all that freeze.yaml states, about other models too.
     holidays: of this year and the next, from the file that the policy names.
     listing: the candidates' source, None where it did not answer.
@@ -78,6 +94,7 @@ class Observation:
     weight_since: datetime
     traits: ClusterTraits
     withheld: Withheld | None = None
+    sought: Sought | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
     holidays: tuple[Holiday, ...] | Unreadable = ()
     listing: Listing | None = None
