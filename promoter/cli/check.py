@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 from promoter.cli.check_golden import golden_doubts, golden_rates
 from promoter.cli.check_traffic import Given, asked_of_traffic, warn
 from promoter.cli.wiring import tells_errors
+from promoter.decisions.upstreams import UpstreamCircle, way_to_store
 from promoter.decisions.windows import least_duration, too_short
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
@@ -23,6 +25,7 @@ from promoter.documents.values_file import golden_rate
 from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING
 from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, LIMITS_PATH, RELEASE_FILE, ServedModel
+from promoter.domain.policy import CandidateSource
 from promoter.errors import InvalidDocument, InvalidInput
 
 # Longest names of a Service (63, less "-v" and any version) and of a Helm release.
@@ -164,19 +167,28 @@ def _window_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
 
 
 def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]:
-    try:
-        upstream = parse_policy(_content(root, served.policy_path), served.policy_path).candidates.upstream
-    except InvalidInput:
-        return
-    if upstream is None:
-        return
-    path = ServedModel(upstream, served.model, served.group).release_path
-    if upstream == served.environment:
-        yield InvalidDocument(served.policy_path, None, "an environment cannot be its own upstream", "Name another one")
-    elif not (root / path).is_file():
-        yield InvalidDocument(
-            served.policy_path, None, f"its upstream has no {path}", "Name an environment that serves this model"
-        )
+    """Its upstream does not serve the model, or all upstreams together lead to no store."""
+
+    def source(one: ServedModel) -> CandidateSource:
+        return parse_policy(_content(root, one.policy_path), one.policy_path).candidates
+
+    with suppress(InvalidInput):
+        upstream = source(served).upstream
+        if upstream is None:
+            return
+        path = replace(served, environment=upstream).release_path
+        if upstream == served.environment:
+            problem = "an environment cannot be its own upstream"
+            yield InvalidDocument(served.policy_path, None, problem, "Name another one")
+        elif not (root / path).is_file():
+            remedy = "Name an environment that serves this model"
+            yield InvalidDocument(served.policy_path, None, f"its upstream has no {path}", remedy)
+        else:
+            # What else may be wrong with the files on the way is told where it is found.
+            try:
+                way_to_store(served, source)
+            except UpstreamCircle as error:
+                yield error
 
 
 def too_long(served: ServedModel) -> Iterator[InvalidInput]:

@@ -200,9 +200,12 @@ def forge(named: ForgeServer, branch: str) -> Forge:
     return _FORGES[named.kind](ForgePlace(named.url, branch, named.token_file))
 
 
-def approvals(given: Settings, git: Repository) -> Approvals | NobodyAsks:
-    """Who asks people, through the repository that the passes use; without a forge, who says that nobody does."""
-    return NobodyAsks() if given.forge is None else Approvals(git, forge(given.forge, given.git.branch))
+def approvals(given: Settings) -> Approvals | NobodyAsks:
+    """Who asks people, through a clone that no pass uses; without a forge, who says that nobody does."""
+    if given.forge is None:
+        return NobodyAsks()
+    beside = given.git.clone.with_name(f"{given.git.clone.stem}-approvals.git")
+    return Approvals(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch))
 
 
 def statuses(given: Settings) -> tuple[Statuses, ...]:

@@ -74,6 +74,16 @@ def test_what_is_broken_is_named_with_its_line(tmp_path, files, expected):
     assert "1 fault" in result.output
 
 
+def test_every_environment_whose_upstreams_lead_to_no_store_is_named(tmp_path):
+    for name, upstream in (("dev", "staging"), ("staging", "dev"), ("production", "staging")):
+        write(tmp_path, f"environments/{name}/ranker", policy=f"candidates: {{upstream: {upstream}}}\n")
+    result = check(tmp_path)
+    assert result.exit_code == 1
+    assert "environments/dev/ranker/policy.yaml: the upstreams dev, staging lead to no store" in result.output
+    assert "production/ranker/policy.yaml: the upstreams production, staging, dev lead to no store" in result.output
+    assert "3 faults" in result.output
+
+
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
