@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -404,6 +404,7 @@ class FakeCluster:
         self.synced = None
         self.synced_at = None
         self.pods = {}
+        self.gone = Counter()
         self.refreshes = 0
         self._seen = None
         self._rendered = None
@@ -437,13 +438,19 @@ class FakeCluster:
         for number, index in list(self.pods):
             if index >= wanted.get(number, 0):
                 del self.pods[number, index]
+                self.gone[number, index] += 1
+
+    def name(self, number, index):
+        """A pod's; one that comes back is another pod, whose counters begin anew."""
+        before = self.gone[number, index]
+        return f"ranker-v{number}-{index}" + (f"-{before}" if before else "")
 
     def ready(self, number):
         behaviour = self.world.behaviour[number]
         if behaviour.health is not None:
             return []
         return [
-            f"ranker-v{ours}-{index}"
+            self.name(ours, index)
             for (ours, index), born in self.pods.items()
             if ours == number and self.world.now - born >= timedelta(seconds=behaviour.starts_after)
         ]
@@ -483,7 +490,7 @@ class FakeCluster:
     def _deployment(self, number):
         behaviour = self.world.behaviour[number]
         ready = set(self.ready(number))
-        names = [f"ranker-v{ours}-{index}" for ours, index in self.pods if ours == number]
+        names = [self.name(ours, index) for ours, index in self.pods if ours == number]
         pods = tuple(
             Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason, behaviour.restarts)
             for name in names

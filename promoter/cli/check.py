@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from promoter.cli.check_golden import golden_doubts, golden_rates
 from promoter.cli.check_traffic import Given, asked_of_traffic, warn
 from promoter.cli.wiring import tells_errors
 from promoter.decisions.upstreams import UpstreamCircle, way_to_store
@@ -20,7 +21,7 @@ from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.limits_file import parse_limits
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
-from promoter.documents.yaml_text import parse
+from promoter.documents.values_file import golden_rate
 from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING
 from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, LIMITS_PATH, RELEASE_FILE, ServedModel
@@ -64,6 +65,10 @@ def check(root: Path, url: str | None) -> None:
     given = dict(_given(root, releases))
     for line in asked_of_traffic(given):
         click.echo(line)
+    for line in golden_rates(given):
+        click.echo(line)
+    for warning in golden_doubts(given):
+        click.echo(f"warning: {warning}", err=True)
     if url is not None:
         warn(given, url)
     models = f"{len(releases)} model{'' if len(releases) == 1 else 's'}"
@@ -77,7 +82,8 @@ def _given(root: Path, releases: list[Path]) -> Iterator[tuple[ServedModel, Give
         with suppress(InvalidInput):
             served = ServedModel.from_folder(path.parent.relative_to(root).as_posix())
             policy = parse_policy(_content(root, served.policy_path), served.policy_path)
-            yield served, Given(policy, parse_release(_content(root, served.release_path), served.release_path))
+            release = parse_release(_content(root, served.release_path), served.release_path)
+            yield served, Given(policy, release, golden_rate(_content(root, served.values_path), served.values_path))
 
 
 def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
@@ -90,7 +96,7 @@ def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
     for path, read in (
         (served.release_path, parse_release),
         (served.policy_path, parse_policy),
-        (served.values_path, parse),
+        (served.values_path, golden_rate),
     ):
         try:
             read(_content(root, path), path)

@@ -24,7 +24,7 @@ from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.publishing import Progress
 from promoter.adapters.publishing import publish as publish_to_folder
-from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
+from promoter.adapters.stores import AllowedStores, BucketStore, FileStore, one_file
 from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
@@ -132,6 +132,11 @@ def download(address: str, folder: Path, limits: DownloadLimits, progress: Progr
     if opened is None:
         raise InvalidInput(f"{address} is in no bucket: use {'://, '.join(_BUCKETS)}://")
     download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
+
+
+def file_of_version(address: str, path: str, *, largest: int) -> bytes | None:
+    """The file `path` of the version at `address`, in whichever kind of store; raises what the adapter's does."""
+    return one_file.file_of_version(address, path, largest=largest, buckets=_BUCKETS)
 
 
 def _preflight_runners(given: Settings) -> dict[PreflightPlace, Callable[[], Preflights]]:

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from promoter.control.backwards import looked_for
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.control.past_releases import past_releases
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
+from promoter.decisions.rollback import was_stable_lately
 from promoter.decisions.upstreams import soaks_until, way_to_store
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
@@ -106,6 +108,8 @@ class Observer:
         withheld = self._withheld(served, release, changed)
         upstream = self._upstream(served, head, release) if policy.candidates.upstream else None
         since = self._weight_since(served, release, changed)
+        wanted = release.sought
+        sought = looked_for(self._ports.repository, served, head, release, wanted) if wanted else None
         return Observation(
             served,
             head,
@@ -115,6 +119,7 @@ class Observer:
             since,
             self._traits,
             withheld=withheld,
+            sought=sought,
             freezes=self._frozen(head),
             upstream=upstream,
             listing=_offer(upstream) if isinstance(upstream, Upstream) else None,
@@ -132,12 +137,12 @@ class Observer:
         """
         seen = self._with_pinned(self._with_holidays(seen, now), now)
         if seen.release.canary is None:
-            seen = self._with_listing(seen, now)
-            offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+            seen, offered = self._offered(seen, now)
             if offered is None:
                 return seen
+            known = was_stable_lately(seen, now)
             seen = self._with_offered(seen, offered, now)
-            seen = replace(seen, preflight=self._preflight(seen, offered, now))
+            seen = replace(seen, preflight=Waived() if known else self._preflight(seen, offered, now))
             if seen.release.stable is None:
                 return seen
         seen = self._with_application(seen)
@@ -321,6 +326,14 @@ class Observer:
             policy=policy,
         )
 
+    def _offered(self, seen: Observation, now: datetime) -> tuple[Observation, StoredVersion | None]:
+        """What may start: a version that a person wants back, else the candidate, for which the store is listed."""
+        sought = seen.release.sought
+        if sought is not None:
+            return seen, sought
+        seen = self._with_listing(seen, now)
+        return seen, candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+
     def _with_listing(self, seen: Observation, now: datetime) -> Observation:
         address = seen.policy.candidates.store
         if address is None:
@@ -329,9 +342,10 @@ class Observer:
         return replace(seen, listing=listing)
 
     def _with_pinned(self, seen: Observation, now: datetime) -> Observation:
-        """The same with what the store holds under the versions that are served."""
-        in_flight = seen.release.canary is not None
-        for pin in seen.release.pinned:
+        """The same with what the store holds under the versions that are served, or wanted back."""
+        sought = seen.release.sought
+        in_flight = seen.release.canary is not None or sought is not None
+        for pin in (*seen.release.pinned, *([sought] if sought else [])):
             seen = self._checked(seen, pin.version, now, in_flight=in_flight)
         return seen
 

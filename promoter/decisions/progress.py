@@ -34,6 +34,13 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     upstream = held_by_upstream(trial.seen, trial.canary)
     if upstream is not None:
         return trial.hold(upstream.reason, alarm=upstream.alarm)
+    sought = trial.seen.release.sought
+    if sought is not None and sought.version != trial.canary.version:
+        return trial.hold(
+            f"a person wants {sought.version} back, and canary {trial.canary.version} is in the way: `promoter revert` "
+            "takes it away",
+            alarm=True,
+        )
     waiting = not_live_because(trial.seen, now)
     if waiting:
         return trial.hold(f"waits until the last commit is live: {waiting}")

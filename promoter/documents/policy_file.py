@@ -37,6 +37,7 @@ from promoter.domain.policy import (
     RampPolicy,
     RolloutPolicy,
     Source,
+    Traffic,
 )
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.window import LONGEST_WINDOW, Window
@@ -62,6 +63,8 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
             "guard",
             "max_blind",
             "max_step",
+            "traffic",
+            "rollback_window",
             "approval",
             "windows",
             "holidays",
@@ -81,6 +84,10 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         guard=table.optional("guard", duration(), absent.guard),
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
+        traffic=table.optional("traffic", converted(text, lambda word: _choice(Traffic, word)), absent.traffic),
+        rollback_window=table.optional(
+            "rollback_window", duration(timedelta(0), timedelta(days=90)), absent.rollback_window
+        ),
         windows=windows,
         holidays=table.optional("holidays", _read_holidays(given=bool(windows)), absent.holidays),
         approval=table.optional("approval", _read_approval, absent.approval),

@@ -12,7 +12,7 @@ from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightState
-from promoter.domain.release import Release
+from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.upstream import Upstream
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
@@ -47,6 +47,21 @@ class Withheld:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the history of release.yaml tells of the version that a person wants back.
+
+    said: the commit that asks for it. until: when it stopped being stable with these files; None where it never was,
+    as far as was looked back. passed: versions that were rejected since, each by its reason, or served, by none.
+    pods: the highest floor that carried all requests since; 0 where none is recorded.
+    """
+
+    said: Change
+    until: datetime | None
+    passed: tuple[Rejection, ...] = ()
+    pods: int = 0
+
+
 NOT_ASKED = Pending("it was not asked for")
 
 
@@ -57,6 +72,7 @@ class Observation:
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
     withheld: what people took away since the promoter's last commit, None where nobody did.
+    sought: of the version that a person wants back, None where nobody does.
     freezes: all that freeze.yaml states, about other models too.
     holidays: of this year and the next, from the file that the policy names.
     upstream: what the environment upstream serves of the model, None where the policy names none.
@@ -81,6 +97,7 @@ class Observation:
     weight_since: datetime
     traits: ClusterTraits
     withheld: Withheld | None = None
+    sought: Sought | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
     holidays: tuple[Holiday, ...] | Unreadable = ()
     upstream: Upstream | Unreadable | None = None

@@ -146,6 +146,7 @@ def test_a_store_is_taken_as_it_is_written(store):
             "ramp.steps[1] is 5, not above 5 before it. Write the steps",
         ),
         (STORE + "ramp: {steps: 5}\n", 2, "ramp.steps is 5, not a list. Write a list"),
+        (STORE + "traffic: silver\n", 2, "traffic: 'silver' is none of people, golden"),
         (STORE + "approval:\n  start: later\n", 3, "approval.start: 'later' is none of none, pull-request"),
         (
             STORE + "approval: {stop: none}\n",
