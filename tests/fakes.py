@@ -212,6 +212,7 @@ class Behaviour:
     starts_after: float = 4.0
     health: Health | None = None
     pod_reason: str = "ContainerCreating"
+    restarts: int = 0
     answers: bool = True
     from_second: float = 0.0
 
@@ -490,7 +491,10 @@ class FakeCluster:
         behaviour = self.world.behaviour[number]
         ready = set(self.ready(number))
         names = [self.name(ours, index) for ours, index in self.pods if ours == number]
-        pods = tuple(Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason) for name in names)
+        pods = tuple(
+            Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason, behaviour.restarts)
+            for name in names
+        )
         health = behaviour.health or (Health.HEALTHY if len(ready) == len(names) else Health.PROGRESSING)
         return Deployment(version(number), health, pods=pods)
 

@@ -33,7 +33,7 @@ _COMMANDS = {
     "versions": ("promoter.cli.versions", "versions", "What a store holds, and why what is incomplete is."),
     "fetch": ("promoter.cli.fetch", "fetch", "Bring a version into a folder, for a server that cannot itself."),
     "verify": ("promoter.cli.verify", "verify", "What can be known about a version before it serves anybody."),
-    "golden": ("promoter.cli.golden", "golden", "Record requests that every version should answer well."),
+    "golden": ("promoter.cli.golden", "golden", "Requests that every version should answer well: record, send."),
     "check": ("promoter.cli.check", "check", "Every file under environments/ parses, or where it does not."),
     "new-model": ("promoter.cli.new_model", "new_model", "Write the three files of a model into a checkout."),
     "render": ("promoter.cli.render", "render", "What Argo CD would apply for a model."),

@@ -14,6 +14,7 @@ from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightState
 from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.upstream import Upstream
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
 from promoter.domain.window import Holiday
 
@@ -74,9 +75,11 @@ class Observation:
     sought: of the version that a person wants back, None where nobody does.
     freezes: all that freeze.yaml states, about other models too.
     holidays: of this year and the next, from the file that the policy names.
+    upstream: what the environment upstream serves of the model, None where the policy names none.
     listing: the candidates' source, None where it did not answer.
     preflight: where the candidate's stands.
-    in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
+    in_store: what the model store holds under the versions that are pinned, and under the one that upstream offers, as
+    far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
     calibration: what was chosen from stable's hour before the rollout (before now, where there is no
@@ -97,6 +100,7 @@ class Observation:
     sought: Sought | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
     holidays: tuple[Holiday, ...] | Unreadable = ()
+    upstream: Upstream | Unreadable | None = None
     listing: Listing | None = None
     preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
