@@ -300,7 +300,7 @@ class Race:
         if starts or rises or promoted:
             assert live, "nothing rises before the last commit is live"
         if back:
-            assert (new.version, 0) == (before.start.version if starts else old.version, old.weight if old else 0)
+            assert new.version == (before.start.version if starts else old.version)
             assert self.was_stable(new.version), "only what was stable goes back"
         elif starts or rises or promoted:
             assert mood != "blind", "silence never promotes"
