@@ -549,7 +549,8 @@ class FakeMetrics:
                 self.buckets[key].append((at, float(math.floor(count))))
 
     def _window(self, points, start, at):
-        return tuple(point for point in points if start.timestamp() < point[0] <= at.timestamp())
+        begin, end = start.timestamp(), at.timestamp()
+        return tuple(point for point in points if begin < point[0] <= end)
 
     def measurements(self, served, start, at, bounds_us):
         if self.down:
