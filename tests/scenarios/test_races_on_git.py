@@ -19,7 +19,7 @@ from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.documents.release_file import parse_release
 from promoter.errors import HeadMoved
 
-INTERLEAVINGS = 300
+INTERLEAVINGS = 200
 PARTS = 2
 EVENTS = 25
 
