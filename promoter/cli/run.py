@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
 from promoter.cli.wiring import approvals, lease, notifier, reconciler, repository, statuses, tells_errors, told
+from promoter.control.beside import Beside
 from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
+from promoter.control.notifier import Notifier
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
@@ -58,13 +60,14 @@ def run() -> None:
 
 
 def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
-    """Who tells people, after everything else: what waits for a forge comes last."""
+    """Who tells people, each in a thread of its own: a forge or a target that hangs keeps no pass waiting."""
     telling = notifier(given, passes.repository)
-    if telling is not None:
-        telling.start()
-        open_until_the_end.callback(telling.stop)
-    told = () if telling is None else (telling,)
-    return (*told, *statuses(given), approvals(given, passes.repository))
+    told: tuple[Notifier | Beside, ...] = () if telling is None else (telling,)
+    told = (*told, *(Beside(one, "statuses") for one in statuses(given)), Beside(approvals(given), "approvals"))
+    for one in told:
+        one.start()
+        open_until_the_end.callback(one.stop)
+    return told
 
 
 @click.command()
@@ -84,7 +87,7 @@ def once(*, dry_run: bool) -> None:
     while passes.settle():
         survey = _pass(passes, dry_run=dry_run)
     if not dry_run:
-        approvals(given, passes.repository).keep(survey)
+        approvals(given).keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)
 

@@ -18,7 +18,7 @@ from builders import NOON, RANKER, application, arm, deployment, digest, interva
 from fakes import FakeRepository
 from test_verbs import Person
 
-from promoter.control import act, observe, verbs
+from promoter.control import act, backwards, observe, verbs
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.rollout import decide
 from promoter.decisions.trial import Trial
@@ -31,6 +31,7 @@ from promoter.domain.measurements import Measurements
 from promoter.domain.observation import ClusterTraits, Observation
 from promoter.domain.policy import Approval, Bet
 from promoter.domain.preflight import Waived
+from promoter.domain.release import Promotion
 from promoter.domain.repository import Lineage
 from promoter.domain.version import Listing
 from promoter.errors import HeadMoved, InvalidInput
@@ -48,11 +49,11 @@ guard: 20s
 max_blind: 20s
 """
 # What people put into policy.yaml besides; the window is shut at the hour of the race.
-POLICIES = (
-    POLICY,
-    POLICY + 'windows: [{cron: "0 2 * * *", duration: 30m, timezone: UTC}]\n',
-    POLICY + "approval: {start: pull-request, promote: none}\n",
-    POLICY + "approval: {start: none, promote: pull-request}\n",
+RULES = (
+    "",
+    'windows: [{cron: "0 2 * * *", duration: 30m, timezone: UTC}]\n',
+    "approval: {start: pull-request, promote: none}\n",
+    "approval: {start: none, promote: pull-request}\n",
 )
 BROKEN = b"release: [\n"
 BEGIN = f"release:\n  stable:\n    version: 42\n    digest: {digest(42)}\n"
@@ -91,7 +92,8 @@ class Race:
         self.dice = random.Random(seed)
         self.now = NOON
         self.repository, clones = self.begun()
-        self.repository.person({RANKER.policy_path: POLICY, RANKER.release_path: BEGIN}, "Serve ranker")
+        self.policy = POLICY + f"rollback_window: {self.dice.choice(('1h', '90s'))}\n"
+        self.repository.person({RANKER.policy_path: self.policy, RANKER.release_path: BEGIN}, "Serve ranker")
         self.promoters = [
             (Observer(Ports(clone, None, None, None, None), ClusterTraits(), timedelta(seconds=5)), clone)
             for clone in clones
@@ -122,7 +124,7 @@ class Race:
             + [self.wait] * 3
             + [self.turn, self.pods, self.publish]
             + [self.verb] * 2
-            + [self.edit, self.git_revert, self.squash, self.rebase, self.approve, self.policy]
+            + [self.edit, self.git_revert, self.squash, self.rebase, self.approve, self.rule]
         )
         for _ in range(events):
             happening = self.dice.choice(happenings)
@@ -164,7 +166,8 @@ class Race:
                 ("resume", "ranker", None),
                 ("freeze", None, None, None),
                 ("unfreeze", None, None),
-                ("retry", "ranker", None, version(self.dice.randint(43, self.newest))),
+                ("retry", "ranker", None, version(self.dice.randint(42, self.newest))),
+                ("rollback", "ranker", None, version(self.dice.randint(42, self.newest))),
             )
         )
         with suppress(InvalidInput):
@@ -204,7 +207,9 @@ class Race:
             release = replace(self.release, canary=None)
             text = act.write_release(b"", release, RANKER.release_path)
             self.by_people(
-                lambda: self.repository.person({RANKER.release_path: text, RANKER.policy_path: POLICY, "docs/a": "b"})
+                lambda: self.repository.person(
+                    {RANKER.release_path: text, RANKER.policy_path: self.policy, "docs/a": "b"}
+                )
             )
 
     def rebase(self):
@@ -227,8 +232,10 @@ class Race:
                 release = replace(release, approved=stored(self.newest))
             self.write(release, author=self.dice.choice(("promoter", "Ada")))
 
-    def policy(self):
-        self.by_people(lambda: self.repository.person({RANKER.policy_path: self.dice.choice(POLICIES)}))
+    def rule(self):
+        """Another policy: windows, approvals, or neither."""
+        text = self.policy + self.dice.choice(RULES)
+        self.by_people(lambda: self.repository.person({RANKER.policy_path: text}))
 
     def git_revert(self):
         """Of the newest commit of a promoter's, and of one before it, where that applies."""
@@ -254,8 +261,11 @@ class Race:
         after = self.readable()
         gone = {pin.version for pin in before.pinned} - {pin.version for pin in after.pinned}
         offered = {entry.version for entry in before.rejected} - {entry.version for entry in after.rejected}
-        self.out |= {entry for entry in gone if after.stable is None or entry > after.stable.version}
-        self.out -= {pin.version for pin in after.pinned} | offered
+        marked = {after.start.version} if after.start else set()
+        self.out |= {entry for entry in gone if entry in marked or entry > after.stable.version}
+        # A mark that comes back by the same edit that takes its version away is a revert, and asks for nothing.
+        wanted = marked - gone if after.start != before.start else set()
+        self.out -= {pin.version for pin in after.pinned} | offered | wanted
 
     def readable(self):
         for text in self.texts():
@@ -343,6 +353,7 @@ class Race:
         assert not moved, "a push is compare-and-swap"
         assert [entry["id"] for entry in self.repository.commits[:-1]] == history, "no commit is ever taken away"
         self.happened[type(made.action).__name__] += 1
+        self.happened["back"] += getattr(made.action, "back", False)
         self.check(made)
 
     # What must hold of every commit of the promoter's.
@@ -358,15 +369,20 @@ class Race:
         starts = new is not None and (old is None or old.version != new.version)
         rises = new is not None and new.weight > (old.weight if old else 0)
         promoted = before.stable.version != after.stable.version
+        back = getattr(made.action, "back", False)
         if starts or rises or promoted:
-            assert mood != "blind", "silence never promotes"
             assert live, "nothing rises before the last commit is live"
+        if back:
+            assert (new.version, 0) == (before.start.version if starts else old.version, old.weight if old else 0)
+            assert self.was_stable(new.version), "only what was stable goes back"
+        elif starts or rises or promoted:
+            assert mood != "blind", "silence never promotes"
             held = seen.policy.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
             assert not held, "nothing starts or rises while people say so"
-        if starts or rises:
+        if (starts or rises) and not back:
             assert not seen.policy.windows, "nothing starts or rises outside the windows"
         if starts:
-            self.check_start(seen, new)
+            self.check_start(seen, after, back=back)
         if rises:
             self.check_rise(seen, new, mood=mood, ready=made.ready)
         if promoted:
@@ -377,17 +393,29 @@ class Race:
         elif old is not None:
             self.check_way_back(before, after, mood=mood, live=live)
 
-    def check_start(self, seen, new):
-        before = seen.release
+    def was_stable(self, wanted):
+        for text in self.texts():
+            with suppress(InvalidInput):
+                stable = observe.parse_release(text, RANKER.release_path).stable
+                if stable.version == wanted:
+                    return True
+        return False
+
+    def check_start(self, seen, after, *, back):
+        before, new = seen.release, after.canary
         assert new.weight == 0
+        if new.version < before.stable.version:
+            assert before.start.version == new.version, "only a person makes a canary of an older version"
+            assert after.rejection(before.stable.version), "what a person leaves is not offered again"
         assert new.version not in self.out, "what people took out of service stays out"
         assert before.rejection(new.version) is None
-        if seen.policy.approval.start is not Approval.NONE:
+        if seen.policy.approval.start is not Approval.NONE and not back:
             assert before.approved == stored(new.version.number), "it starts when people agree"
 
     def check_rise(self, seen, new, *, mood, ready):
         before, old = seen.release, seen.release.canary
-        assert mood in ("good", "thin"), "nothing rises on a sign of harm"
+        forbidden = ("harm",) if old.promote is Promotion.BACK else ("sign", "harm")
+        assert mood not in forbidden, "nothing rises on a sign of harm"
         assert ready or old.replicas == 1, "pods come before requests"
         assert before.rejection(new.version) is None
         if new.weight == 100:
@@ -418,6 +446,7 @@ def remembered(monkeypatch):
     for module, name, memory in (
         (release_file, "parse_release", parse),
         (observe, "parse_release", parse),
+        (backwards, "parse_release", parse),
         (verbs, "parse_release", parse),
         (act, "write_release", write),
         (verbs, "write_release", write),
@@ -451,5 +480,5 @@ def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of
     seeds = range(part, INTERLEAVINGS, PARTS)
     happened = played(((seed, Race(seed)) for seed in seeds), monkeypatch)
     # A race in which nothing happens would keep every rule.
-    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "lost"}
+    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "back", "lost"}
     assert min(happened.values()) >= 10, happened
