@@ -1,4 +1,4 @@
-"""What a cluster does to a rollout: windows, outages and drained nodes. In this order.
+"""What a cluster does to a rollout: windows, outages, people and drained nodes. In this order.
 
 One node is enough: a drained one has no other, so what is held here is the order of evictions, and that the rollout
 takes it for no fault of the version's. Argo CD is down for the promoter alone: it finds nobody at the API's address.
@@ -6,6 +6,7 @@ takes it for no fault of the version's. Argo CD is down for the promoter alone: 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from contextlib import contextmanager
@@ -130,6 +131,37 @@ def test_while_argo_cd_is_down_for_a_minute_no_weight_is_raised_and_nothing_is_r
 
 def _further(release, at_first):
     return release["stable"]["version"] == TRIED or weight(release) > at_first
+
+
+def test_a_persons_sync_to_an_older_revision_is_healed_and_the_rollout_goes_on(course, door):
+    """With the canary's weight as it is, and the older revision one at which it had none."""
+    serving = course.installation
+    serving.until(serving.release, weight, 170, "it gets requests")
+    path = serving.served.release_path
+    without = [
+        name for name, _, subject in serving.checkout.commits(path) if f"canary {TRIED} starts at 0 %" in subject
+    ]
+    argocd = ("--namespace", serving.place.argocd_namespace)
+    patch = {"operation": {"initiatedBy": {"username": "a person"}, "sync": {"revision": without[-1]}}}
+    canary = f"{serving.served.model}-v{TRIED}"
+
+    def weights():
+        moments = course.history.moments(course.since)
+        return [split.get(canary, 0) for moment in moments for split in moment.weights.values()]
+
+    def sync():
+        """Beside another operation it would be lost."""
+        if "operation" not in got("application", serving.served.application, *argocd):
+            name = ("application", serving.served.application, *argocd)
+            kubectl("patch", *name, "--type=merge", "--patch", json.dumps(patch))
+            time.sleep(2)
+        return weights()
+
+    serving.until(sync, lambda seen: 0 in seen, 60, "the older revision is synced")
+    serving.until(weights, lambda seen: seen[-1] > 0, 120, "the newest is synced again")
+    assert TRIED not in rejected(serving.release())
+    # For a moment the pods of then carry the weight of now: fewer than its share, and the person's own doing.
+    assert course.failed() == {}
 
 
 def test_a_node_that_is_drained_in_the_middle_costs_no_request_and_no_version(course, door, capsys):
