@@ -59,12 +59,14 @@ def run() -> None:
 
 def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
     """Who tells people, after everything else: what waits for a forge comes last."""
-    telling = notifier(given, passes.repository)
+    asking = approvals(given, passes.repository)
+    telling = notifier(given, passes.repository, asking.address_of)
     if telling is not None:
         telling.start()
         open_until_the_end.callback(telling.stop)
     told = () if telling is None else (telling,)
-    return (*told, *statuses(given), approvals(given, passes.repository))
+    # Who is told that a pull request waits is told where, so it has been opened by then.
+    return (*statuses(given), asking, *told)
 
 
 @click.command()

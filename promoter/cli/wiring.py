@@ -39,6 +39,7 @@ from promoter.control.statuses import Statuses
 from promoter.doctor.patient import Patient
 from promoter.documents.notify_file import parse_routes
 from promoter.domain.completeness import Completeness
+from promoter.domain.names import ServedModel
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -227,16 +228,17 @@ def messenger() -> Messenger:
     return AppriseMessenger()
 
 
-def notifier(given: Settings, git: Repository) -> Notifier | None:
+def notifier(given: Settings, git: Repository, address_of: Callable[[ServedModel], str | None]) -> Notifier | None:
     """Whoever tells people, None where the settings name no routes. git: as the loop's thread reads it.
 
-    Raises InvalidInput where the file of routes is not as it must be.
+    address_of: a model's pull request, where one is known. Raises InvalidInput where the file of routes is not as it
+    must be.
     """
     if given.notify is None:
         return None
     routes = parse_routes(content_of(given.notify, "Write it as docs/notifications.md says"), str(given.notify))
     beside = given.git.clone.with_name(f"{given.git.clone.stem}-notified.git")
-    return Notifier(git, GitJournal(_git_settings(given.git), beside), messenger(), routes)
+    return Notifier(git, GitJournal(_git_settings(given.git), beside), messenger(), routes, address_of=address_of)
 
 
 def lease(name: LeaseName) -> LeaseLeadership:

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 import structlog
 
 from promoter.control.loop import PassReport
-from promoter.control.notices import notices_since, standing_still
+from promoter.control.notices import notices_since, standing_still, waiting_for_people
+from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notice, Notified, Route, Routes
 from promoter.domain.repository import Revision
 from promoter.errors import HeadMoved, MessageFailed, PromoterError
@@ -42,7 +43,11 @@ class _Batch:
 
 
 class Notifier:
-    """`promoter.control.loop.Audience`, with a thread that `start` begins. pauses: between tries, in seconds."""
+    """`promoter.control.loop.Audience`, with a thread that `start` begins.
+
+    pauses: between tries, in seconds. address_of: a model's pull request, None where none is known; whoever opens them
+    is told of a pass before.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Notifier:
         messenger: Messenger,
         routes: Routes,
         *,
+        address_of: Callable[[ServedModel], str | None] = lambda _: None,
         pauses: Sequence[float] = _SEND_PAUSES,
         record_pause: float = _RECORD_PAUSE,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0),
@@ -59,6 +65,7 @@ class Notifier:
         self._journal = journal
         self._messenger = messenger
         self._routes = routes
+        self._address_of = address_of
         self._pauses = tuple(pauses)
         self._record_pause = record_pause
         self._clock = clock
@@ -107,7 +114,8 @@ class Notifier:
         except PromoterError as error:
             log.warning("notices.unread", detail=str(error))
             return
-        found = (*found, *standing_still(survey, self._routes.held_after))
+        waiting = waiting_for_people(survey, self._address_of)
+        found = (*found, *standing_still(survey, self._routes.held_after), *waiting)
         news = tuple(notice for notice in found if notice.key not in self._known)
         if news or record is None:
             try:
