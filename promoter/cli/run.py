@@ -12,7 +12,17 @@ import click
 from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
-from promoter.cli.wiring import approvals, lease, notifier, reconciler, repository, statuses, tells_errors, told
+from promoter.cli.wiring import (
+    approvals,
+    comments,
+    lease,
+    notifier,
+    reconciler,
+    repository,
+    statuses,
+    tells_errors,
+    told,
+)
 from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
@@ -66,7 +76,7 @@ def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) 
         open_until_the_end.callback(telling.stop)
     told = () if telling is None else (telling,)
     # Who is told that a pull request waits is told where, so it has been opened by then.
-    return (*statuses(given), asking, *told)
+    return (*statuses(given), asking, *told, *comments(given, passes.repository))
 
 
 @click.command()
@@ -87,6 +97,8 @@ def once(*, dry_run: bool) -> None:
         survey = _pass(passes, dry_run=dry_run)
     if not dry_run:
         approvals(given, passes.repository).keep(survey)
+        for listening in comments(given, passes.repository):
+            listening.keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)
 

@@ -30,6 +30,7 @@ from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.cli.options import content_of, needs, needs_hera
 from promoter.control.approvals import Approvals, NobodyAsks
+from promoter.control.comments import Comments
 from promoter.control.explain import Explainer
 from promoter.control.notifier import Notifier
 from promoter.control.observe import Observer, Ports
@@ -193,12 +194,18 @@ _FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
 
 def forge(named: ForgeServer, branch: str) -> Forge:
     """The forge of these settings, whose pull requests go into `branch`."""
-    return _FORGES[named.kind](ForgePlace(named.url, branch, named.token_file))
+    place = ForgePlace(named.url, branch, named.token_file, rights_token_file=named.rights_token_file)
+    return _FORGES[named.kind](place)
 
 
 def approvals(given: Settings, git: Repository) -> Approvals | NobodyAsks:
     """Who asks people, through the repository that the passes use; without a forge, who says that nobody does."""
     return NobodyAsks() if given.forge is None else Approvals(git, forge(given.forge, given.git.branch))
+
+
+def comments(given: Settings, git: Repository) -> tuple[Comments, ...]:
+    """Who listens to comments on pull requests; nobody without a forge."""
+    return () if given.forge is None else (Comments(git, forge(given.forge, given.git.branch)),)
 
 
 def statuses(given: Settings) -> tuple[Statuses, ...]:

@@ -196,9 +196,12 @@ class Verbs:
 
 
 def served_model(repository: Repository, head: Revision, model: str, environment: str | None) -> ServedModel:
-    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput."""
+    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput.
+
+    model: its name, or `group/name` where several groups have one.
+    """
     models = repository.inventory(head).models
-    named = [served for served in models if served.model == model]
+    named = [served for served in models if model in (served.model, f"{served.group}/{served.model}")]
     found = [served for served in named if environment in (None, served.environment)]
     if len(found) == 1:
         return found[0]
