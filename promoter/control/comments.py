@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 import structlog
 
@@ -18,7 +19,7 @@ from promoter.control.reconcile import Survey
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.decisions.approval import BRANCHES, branch_of
 from promoter.documents import comment_text
-from promoter.documents.comment_text import Command, name_of, read_answer, read_command
+from promoter.documents.comment_text import Command, name_of, named, read_answer, read_command
 from promoter.documents.pull_request_text import Question, read_question
 from promoter.documents.release_file import parse_release
 from promoter.documents.verb_message import by_comment, is_by_comment
@@ -41,6 +42,8 @@ _READ_BACK = timedelta(hours=2)
 _LISTENED_TO = timedelta(days=1)
 # So many pull requests that ended are looked for at once; the rest at the next look.
 _MOST_LOOKED_FOR = 5
+# Of each pull request at once; whoever writes many has to wait, and delays no pass by all of them.
+_MOST_HEARD = 10
 # A command's commit is among the newest of its model.
 _MOST_COMMITS = 100
 
@@ -65,6 +68,8 @@ class Comments:
     def __init__(self, repository: Repository, forge: Forge) -> None:
         self._repository = repository
         self._forge = forge
+        # An answer is found in the forge again, but for one that another account of the promoter's gave.
+        self._answered: set[str] = set()
         self._ended: dict[ServedModel, tuple[tuple[Revision, int | None], PullRequest | None]] = {}
         self._looked_at: datetime | None = None
         self._not_before: datetime | None = None
@@ -138,12 +143,9 @@ class Comments:
         said = self._forge.comments(listened.pull.number, now - _READ_BACK)
         ours = [one for one in said if one.author == listened.pull.author]
         answered = {read_answer(one.text) for one in ours}
-        for comment in said:
-            if comment in ours or comment.number in answered:
-                continue
-            command = read_command(comment.text)
-            if command is None:
-                continue
+        asked = (one for one in said if one not in ours and one.number not in answered)
+        commands = ((one, command) for one in asked if (command := read_command(one.text)) is not None)
+        for comment, command in islice((one for one in commands if one[0].url not in self._answered), _MOST_HEARD):
             try:
                 text = self._answer(listened, comment, command, now)
             except ForgeUnavailable:
@@ -153,6 +155,7 @@ class Comments:
                 self._failed(error, now)
                 return
             self._forge.comment(listened.pull.number, comment_text.answer(comment, text))
+            self._answered.add(comment.url)
 
     def _answer(self, listened: _Listened, comment: Comment, command: Command, now: datetime) -> str:
         """Do what `comment` says where that may be, and say what became of it."""
@@ -211,7 +214,7 @@ class Comments:
     def _draft(self, verbs: Verbs, head: Revision, listened: _Listened, command: Command) -> Draft:
         """What the verb makes of `head`. Raises InvalidInput where it is about another version, or changes nothing."""
         served, version = listened.seen.served, listened.question.version
-        model = f"{served.group}/{served.model}" if served.group else served.model
+        model = named(served)
         if command.verb == "retry":
             return verbs.retry(head, model, served.environment, version)
         release = parse_release(self._repository.read(head, served.release_path) or b"", served.release_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,11 @@ from fakes import POLICY, FakePreflights, World
 from preflights import passed
 
 from promoter.control.comments import Comments
+from promoter.control.verbs import served_model
+from promoter.domain.names import ServedModel
 from promoter.domain.release import Promotion
+from promoter.domain.repository import Inventory
+from promoter.errors import InvalidInput
 
 START = POLICY + "approval: {start: pull-request}\n"
 NO_RIGHT = "is for people who may write to this repository"
@@ -158,6 +163,34 @@ def test_nobody_else_can_answer_for_the_promoter(under_way):
     world.forge.speak(1, "/revert")
     world.forge.speak(1, "<!-- promoter: answers 1 -->\nDone.", "eve")
     assert world.run(40, until=lambda: world.weight == 0)
+
+
+def test_a_promoter_with_another_account_than_before_answers_once_all_the_same(under_way):
+    world = under_way
+    world.forge.pulls[1] = replace(world.forge.pulls[1], author="the-bot-of-last-year")
+    world.forge.speak(1, "/pause")
+    world.run(120)
+    assert len(answers(world)) == 1
+
+
+def test_a_flood_of_commands_is_answered_bit_by_bit(under_way):
+    world = under_way
+    for _ in range(15):
+        world.forge.speak(1, "/revert", "eve")
+    world.run(25)
+    assert len(answers(world)) == 10
+    world.run(25)
+    assert len(answers(world)) == 15
+
+
+def test_a_model_of_a_group_is_named_with_it():
+    class Groups:
+        def inventory(self, head):
+            return Inventory(tuple(ServedModel("production", "ranker", group) for group in ("ads", "shop")))
+
+    assert served_model(Groups(), "head", "shop/ranker", "production").group == "shop"
+    with pytest.raises(InvalidInput, match="say which, as ads/ranker or shop/ranker"):
+        served_model(Groups(), "head", "ranker", "production")
 
 
 def test_a_persons_trailer_in_git_does_not_take_a_command_for_done(under_way):
