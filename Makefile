@@ -31,7 +31,7 @@ test: .venv/.dev .tools/bin/prometheus ## Every test (8 minutes)
 
 E2E_TESTS ?= tests/cluster/e2e
 
-e2e: .venv/.dev ## The whole loop on a cluster that the environment names (15 minutes)
+e2e: .venv/.dev ## The whole loop on a cluster that the environment names (30 minutes)
 	@$(BIN)/python tests/cluster/e2e/e2e_place.py
 	@$(BIN)/pytest -m e2e --durations=0 --durations-min=1 $(E2E_TESTS)
 

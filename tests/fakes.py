@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -214,6 +214,7 @@ class Behaviour:
     starts_after: float = 4.0
     health: Health | None = None
     pod_reason: str = "ContainerCreating"
+    restarts: int = 0
     answers: bool = True
     from_second: float = 0.0
 
@@ -436,6 +437,7 @@ class FakeCluster:
         self.synced = None
         self.synced_at = None
         self.pods = {}
+        self.gone = Counter()
         self.refreshes = 0
         self._seen = None
         self._rendered = None
@@ -469,13 +471,19 @@ class FakeCluster:
         for number, index in list(self.pods):
             if index >= wanted.get(number, 0):
                 del self.pods[number, index]
+                self.gone[number, index] += 1
+
+    def name(self, number, index):
+        """A pod's; one that comes back is another pod, whose counters begin anew."""
+        before = self.gone[number, index]
+        return f"ranker-v{number}-{index}" + (f"-{before}" if before else "")
 
     def ready(self, number):
         behaviour = self.world.behaviour[number]
         if behaviour.health is not None:
             return []
         return [
-            f"ranker-v{ours}-{index}"
+            self.name(ours, index)
             for (ours, index), born in self.pods.items()
             if ours == number and self.world.now - born >= timedelta(seconds=behaviour.starts_after)
         ]
@@ -515,8 +523,11 @@ class FakeCluster:
     def _deployment(self, number):
         behaviour = self.world.behaviour[number]
         ready = set(self.ready(number))
-        names = [f"ranker-v{ours}-{index}" for ours, index in self.pods if ours == number]
-        pods = tuple(Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason) for name in names)
+        names = [self.name(ours, index) for ours, index in self.pods if ours == number]
+        pods = tuple(
+            Pod(name, name in ready, "Running" if name in ready else behaviour.pod_reason, behaviour.restarts)
+            for name in names
+        )
         health = behaviour.health or (Health.HEALTHY if len(ready) == len(names) else Health.PROGRESSING)
         return Deployment(version(number), health, pods=pods)
 

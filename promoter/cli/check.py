@@ -5,23 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from promoter.cli.check_golden import golden_doubts, golden_rates
 from promoter.cli.check_traffic import Given, asked_of_traffic, warn
 from promoter.cli.wiring import tells_errors
+from promoter.decisions.upstreams import UpstreamCircle, way_to_store
 from promoter.decisions.windows import least_duration, too_short
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.limits_file import parse_limits
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import parse_release
-from promoter.documents.yaml_text import parse
+from promoter.documents.values_file import golden_rate
 from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING
 from promoter.domain.names import ENVIRONMENTS, FREEZE_PATH, LIMITS_PATH, RELEASE_FILE, ServedModel
+from promoter.domain.policy import CandidateSource
 from promoter.errors import InvalidDocument, InvalidInput
 
 # Longest names of a Service (63, less "-v" and any version) and of a Helm release.
@@ -61,6 +65,10 @@ def check(root: Path, url: str | None) -> None:
     given = dict(_given(root, releases))
     for line in asked_of_traffic(given):
         click.echo(line)
+    for line in golden_rates(given):
+        click.echo(line)
+    for warning in golden_doubts(given):
+        click.echo(f"warning: {warning}", err=True)
     if url is not None:
         warn(given, url)
     models = f"{len(releases)} model{'' if len(releases) == 1 else 's'}"
@@ -74,7 +82,8 @@ def _given(root: Path, releases: list[Path]) -> Iterator[tuple[ServedModel, Give
         with suppress(InvalidInput):
             served = ServedModel.from_folder(path.parent.relative_to(root).as_posix())
             policy = parse_policy(_content(root, served.policy_path), served.policy_path)
-            yield served, Given(policy, parse_release(_content(root, served.release_path), served.release_path))
+            release = parse_release(_content(root, served.release_path), served.release_path)
+            yield served, Given(policy, release, golden_rate(_content(root, served.values_path), served.values_path))
 
 
 def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
@@ -87,7 +96,7 @@ def _faults(root: Path, release_file: Path) -> Iterator[InvalidInput]:
     for path, read in (
         (served.release_path, parse_release),
         (served.policy_path, parse_policy),
-        (served.values_path, parse),
+        (served.values_path, golden_rate),
     ):
         try:
             read(_content(root, path), path)
@@ -158,19 +167,28 @@ def _window_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
 
 
 def _missing_upstream(root: Path, served: ServedModel) -> Iterator[InvalidInput]:
-    try:
-        upstream = parse_policy(_content(root, served.policy_path), served.policy_path).candidates.upstream
-    except InvalidInput:
-        return
-    if upstream is None:
-        return
-    path = ServedModel(upstream, served.model, served.group).release_path
-    if upstream == served.environment:
-        yield InvalidDocument(served.policy_path, None, "an environment cannot be its own upstream", "Name another one")
-    elif not (root / path).is_file():
-        yield InvalidDocument(
-            served.policy_path, None, f"its upstream has no {path}", "Name an environment that serves this model"
-        )
+    """Its upstream does not serve the model, or all upstreams together lead to no store."""
+
+    def source(one: ServedModel) -> CandidateSource:
+        return parse_policy(_content(root, one.policy_path), one.policy_path).candidates
+
+    with suppress(InvalidInput):
+        upstream = source(served).upstream
+        if upstream is None:
+            return
+        path = replace(served, environment=upstream).release_path
+        if upstream == served.environment:
+            problem = "an environment cannot be its own upstream"
+            yield InvalidDocument(served.policy_path, None, problem, "Name another one")
+        elif not (root / path).is_file():
+            remedy = "Name an environment that serves this model"
+            yield InvalidDocument(served.policy_path, None, f"its upstream has no {path}", remedy)
+        else:
+            # What else may be wrong with the files on the way is told where it is found.
+            try:
+                way_to_store(served, source)
+            except UpstreamCircle as error:
+                yield error
 
 
 def too_long(served: ServedModel) -> Iterator[InvalidInput]:

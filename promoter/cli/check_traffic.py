@@ -31,10 +31,11 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the files of one model say."""
+    """What the files of one model say. golden: requests a second that its sender is told to send, None without one."""
 
     policy: RolloutPolicy
     release: Release
+    golden: float | None = None
 
 
 def asked_of_traffic(models: Mapping[ServedModel, Given]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second, percent
 from promoter.domain.forecast import Ending, ExpectedCourse, Forecast
 from promoter.domain.names import ENVIRONMENTS, ServedModel
-from promoter.domain.policy import RolloutPolicy
+from promoter.domain.policy import RolloutPolicy, Traffic
 from promoter.domain.repository import Revision
 from promoter.errors import InvalidInput
 from promoter.ports import Repository
@@ -110,8 +110,9 @@ def _to_stable(course: ExpectedCourse, policy: RolloutPolicy) -> float | None:
 
 def _print(served: ServedModel, expected: Forecast, policy: RolloutPolicy) -> None:
     screen = console(_PLAIN_WIDTH)
+    golden = "golden " if policy.traffic is Traffic.GOLDEN else ""
     screen.print(
-        f"{served}: {per_second(expected.rate)} requests a second, {percent(expected.base)} of stable's fail. "
+        f"{served}: {per_second(expected.rate)} {golden}requests a second, {percent(expected.base)} of stable's fail. "
         f"Evidence: {expected.calibration.reason}.\n"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))

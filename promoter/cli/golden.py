@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from promoter.adapters.golden_recorder import recording
+from promoter.cli.golden_send import send
 from promoter.cli.options import Duration, warm_up
 from promoter.cli.wiring import tells_errors
 from promoter.domain.names import checked_name
@@ -21,6 +22,9 @@ from promoter.errors import InvalidInput
 @click.group()
 def golden() -> None:
     """Golden requests: what every version of a model should answer well."""
+
+
+golden.add_command(send)
 
 
 @golden.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +16,14 @@ from promoter.cli.options import Duration, console
 from promoter.cli.wiring import known_head, repository, store_at, tells_errors
 from promoter.control.chronicle import chronicles
 from promoter.decisions.delivery import History, delivery
+from promoter.decisions.upstreams import way_to_store
 from promoter.documents.policy_file import parse_policy
 from promoter.domain.delivery import Delivery, Spread
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, percent
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import PastRollout
+from promoter.domain.policy import CandidateSource
 from promoter.domain.repository import Revision
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidInput, StoreUnavailable
@@ -104,16 +105,11 @@ def _published(
 
 def _store(git: Repository, head: Revision, served: ServedModel) -> str:
     """The store at the end of all upstreams. Raises InvalidInput where a policy on the way does not tell."""
-    passed: list[str] = []
-    environment: str | None = served.environment
-    while environment is not None and environment not in passed:
-        passed.append(environment)
-        path = replace(served, environment=environment).policy_path
-        candidates = parse_policy(git.read(head, path) or b"", path).candidates
-        if candidates.store is not None:
-            return candidates.store
-        environment = candidates.upstream
-    raise InvalidInput(f"the upstreams {', '.join(passed)} lead to no store: one of them has to name one")
+
+    def source(one: ServedModel) -> CandidateSource:
+        return parse_policy(git.read(head, one.policy_path) or b"", one.policy_path).candidates
+
+    return way_to_store(served, source)[1].store or ""
 
 
 def _as_data(

@@ -23,7 +23,9 @@ from promoter.cli.wiring import (
     tells_errors,
     told,
 )
+from promoter.control.beside import Beside
 from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
+from promoter.control.notifier import Notifier
 from promoter.control.reconcile import Reconciler, Survey
 from promoter.domain.action import Hold
 from promoter.logs import set_up
@@ -68,15 +70,20 @@ def run() -> None:
 
 
 def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
-    """Who tells people, after everything else: what waits for a forge comes last."""
-    asking = approvals(given, passes.repository)
+    """Who tells and hears people, each in a thread of its own: a forge that hangs keeps no pass waiting."""
+    asking = approvals(given)
     telling = notifier(given, passes.repository, asking.address_of)
-    if telling is not None:
-        telling.start()
-        open_until_the_end.callback(telling.stop)
-    told = () if telling is None else (telling,)
-    # Who is told that a pull request waits is told where, so it has been opened by then.
-    return (*statuses(given), asking, *told, *comments(given, passes.repository))
+    people: tuple[Notifier | Beside, ...] = () if telling is None else (telling,)
+    people = (
+        *people,
+        *(Beside(one, "statuses") for one in statuses(given)),
+        Beside(asking, "approvals"),
+        *(Beside(one, "comments") for one in comments(given)),
+    )
+    for one in people:
+        one.start()
+        open_until_the_end.callback(one.stop)
+    return people
 
 
 @click.command()
@@ -96,8 +103,8 @@ def once(*, dry_run: bool) -> None:
     while passes.settle():
         survey = _pass(passes, dry_run=dry_run)
     if not dry_run:
-        approvals(given, passes.repository).keep(survey)
-        for listening in comments(given, passes.repository):
+        approvals(given).keep(survey)
+        for listening in comments(given):
             listening.keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)

@@ -13,28 +13,59 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from promoter.cli.options import console
+from promoter.cli.status_matrix import matrix_data, print_matrix
 from promoter.cli.wiring import reconciler, tells_errors, told
+from promoter.control.across import across, arranged
 from promoter.control.reconcile import Standing, Survey, Verdict
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.figures import grouped, odds, odds_text, percent
 from promoter.domain.freeze import Unreadable
+from promoter.ports import Repository
+
+_PLAIN_WIDTH = 120
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@click.option("--all", "everywhere", is_flag=True, help="Versions across environments, and how far each is behind.")
 @tells_errors
-def status(*, as_json: bool) -> None:
+def status(*, as_json: bool, everywhere: bool) -> None:
     """What is served, what is on trial, and what it waits for.
+
+    With --all a matrix: a row for each model, a column for each environment, upstream first.
 
     Looks at Git, the store, Argo CD and Prometheus as a pass would, and writes nothing.
     """
-    survey = reconciler(told(), only_looks=True).survey(datetime.now(UTC).replace(microsecond=0))
-    if as_json:
+    looking = reconciler(told(), only_looks=True)
+    survey = looking.survey(datetime.now(UTC).replace(microsecond=0))
+    if everywhere:
+        _show_all(survey, looking.repository, as_json=as_json)
+    elif as_json:
         click.echo(json.dumps(_as_data(survey), indent=2, ensure_ascii=False))
     else:
         _print_tables(survey)
     if survey.stale is not None:
         sys.exit(1)
+
+
+def _show_all(survey: Survey, repository: Repository, *, as_json: bool) -> None:
+    # Histories of those that are behind are read, which takes a while where there are many.
+    cells = across(survey, repository)
+    with click.progressbar(cells, length=len(survey.verdicts), label="Reading histories", file=sys.stderr) as shown:
+        found = arranged(tuple(shown), survey)
+    if as_json:
+        click.echo(json.dumps(matrix_data(found, survey), indent=2, ensure_ascii=False))
+        return
+    screen = console(_PLAIN_WIDTH)
+    _print_stale(survey, screen)
+    print_matrix(found, survey, screen)
+
+
+def _print_stale(survey: Survey, screen: Console) -> None:
+    if survey.stale is not None:
+        screen.print(f"[bold red]The Git remote does not answer.[/] {survey.stale}")
+        screen.print(f"What follows is about the last head that is known, {survey.head[:12]}.\n")
 
 
 def _as_data(survey: Survey) -> dict[str, Any]:
@@ -122,28 +153,26 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _print_tables(survey: Survey) -> None:
-    console = Console(highlight=False)
-    if survey.stale is not None:
-        console.print(f"[bold red]The Git remote does not answer.[/] {survey.stale}")
-        console.print(f"What follows is about the last head that is known, {survey.head[:12]}.\n")
+    screen = Console(highlight=False)
+    _print_stale(survey, screen)
     table = Table(box=None, pad_edge=False)
     for column in ("model", "stable", "canary", "weight", "failed", "odds against", "excess below"):
         table.add_column(column, no_wrap=True, overflow="fold")
     for verdict in survey.verdicts:
         table.add_row(*_row(verdict))
-    console.print(table)
+    screen.print(table)
     if isinstance(survey.standing, Unreadable):
-        console.print(Text(f"\n{survey.standing.fault}", style="red"))
+        screen.print(Text(f"\n{survey.standing.fault}", style="red"))
     elif survey.standing:
-        console.print()
+        screen.print()
         for environment, standing in survey.standing.items():
-            console.print(Text(_limits_text(environment, standing)))
+            screen.print(Text(_limits_text(environment, standing)))
     for verdict in survey.verdicts:
-        console.print()
+        screen.print()
         for line in _sentences(verdict):
-            console.print(line)
+            screen.print(line)
     for folder in survey.misnamed:
-        console.print(Text(f"{folder.folder}: {folder.reason}", style="red"))
+        screen.print(Text(f"{folder.folder}: {folder.reason}", style="red"))
 
 
 def _row(verdict: Verdict) -> list[str]:

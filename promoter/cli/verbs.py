@@ -10,7 +10,7 @@ from promoter.cli.options import Duration, Moment
 from promoter.cli.speaking import Spoken, environment_option, verb_options
 from promoter.cli.wiring import tells_errors
 from promoter.control.verbs import SKIPPED_IN_FULL
-from promoter.domain.version import ModelVersion
+from promoter.domain.version import Digest, ModelVersion
 from promoter.errors import InvalidInput
 
 
@@ -56,41 +56,70 @@ def withdraw(*, model: str, environment: str | None, spoken: Spoken) -> None:
 @verb_options
 @tells_errors
 def promote(*, model: str, full: bool, environment: str | None, spoken: Spoken) -> None:
-    """Put your word in place of the proof that MODEL's canary still lacks (--full).
+    """Agree that MODEL's canary gets all requests; with --full, without the proof that it still lacks.
 
-    One commit in your name to release.yaml: `promote: full` in the canary. The promoter carries it out in its own
-    commits: pods for all requests, weight 100 once they are Ready and live, stable after the guard. Skipped are the
-    steps, the soak and the proof of the margin. Not skipped are signs of harm, which hold or revert it, fresh samples,
-    Ready pods and the guard; a withdrawal takes your word back. Nothing is promoted while it is frozen or paused.
+    One commit in your name to release.yaml. Without --full it is `approved: true` in the canary, for policies with
+    `approval.promote: pull-request`: what the merge of the promoter's pull request writes, and the evidence is asked
+    for all the same. With --full it is `promote: full`: pods for all requests, weight 100 once they are Ready and live,
+    stable after the guard. Skipped are the steps, the soak and the proof of the margin. Not skipped are signs of harm,
+    which hold or revert it, fresh samples, Ready pods and the guard; a withdrawal takes your word back. Nothing is
+    promoted while it is frozen or paused.
 
     \b
+    promoter promote resnet50 --environment production --reason "looked at the pictures with the team"
     promoter promote resnet50 --full --environment production --reason "the old labels must go before noon"
     """  # noqa: D301 - as above
     if not full:
-        raise InvalidInput(
-            f"{model} is promoted by its evidence, and this version of the promoter asks nobody's approval: say --full "
-            "to skip what is left of the steps, the soak and the proof"
-        )
+        spoken.commit(lambda verbs, head: verbs.approve_promotion(head, model, environment))
+        return
     spoken.commit(lambda verbs, head: verbs.promote(head, model, environment))
     click.echo(f"skips: {SKIPPED_IN_FULL}. `promoter status` says how far it is.")
 
 
 @click.command()
 @click.argument("model")
-@click.option("--version", required=True, type=click.IntRange(1), help="The withdrawn canary's version.")
+@click.option("--version", required=True, type=click.IntRange(1), help="The version that waits.")
+@click.option("--digest", metavar="sha256:…", help="Of its files, for an approval: from the pull request or the store.")
 @environment_option
 @verb_options
 @tells_errors
-def start(*, model: str, version: int, environment: str | None, spoken: Spoken) -> None:
-    """Let MODEL's withdrawn canary start its ramp again, without the rest of its pause.
+def start(*, model: str, version: int, digest: str | None, environment: str | None, spoken: Spoken) -> None:
+    """Agree that VERSION of MODEL starts, or let a withdrawn canary start again without the rest of its pause.
 
-    One commit in your name to release.yaml, which takes `withdrawn` away and no more: the first weight comes with the
-    next pass that sees its pods Ready and no sign of harm. The pause after another withdrawal is longer all the same.
+    One commit in your name to release.yaml. Where the policy has `approval.start: pull-request` and no rollout is under
+    way it is `approved`, with the version and its digest: what the merge of the promoter's pull request writes. For a
+    withdrawn canary it takes `withdrawn` away and no more: the first weight comes with the next pass that sees its pods
+    Ready and no sign of harm, and the pause after another withdrawal is longer all the same.
 
     \b
-    promoter start resnet50 --environment production --version 43 --reason "the network is repaired"
+    promoter start resnet50 --version 43 --digest sha256:04ab… --environment production --reason "looked at its metrics"
+    promoter start resnet50 --version 43 --environment production --reason "the network is repaired"
     """  # noqa: D301 - as above
-    spoken.commit(lambda verbs, head: verbs.start(head, model, environment, ModelVersion(version)))
+    pinned = Digest(digest) if digest is not None else None
+    spoken.commit(lambda verbs, head: verbs.start(head, model, environment, ModelVersion(version), pinned))
+
+
+@click.command()
+@click.argument("model")
+@click.option("--to", "version", required=True, type=click.IntRange(1), help="A version that was stable.")
+@environment_option
+@verb_options
+@tells_errors
+def rollback(*, model: str, version: int, environment: str | None, spoken: Spoken) -> None:
+    """Go back to a version of MODEL that was stable.
+
+    One commit in your name to release.yaml: `start`, with the version and the digest by which it was stable. The
+    promoter carries it out in its own commits. Where the version was stable within `rollback_window` of policy.yaml
+    (24h without one): pods for all requests first, all requests once they are Ready, stable after the guard; no
+    preflight, no analysis, and no freeze, pause or window bars it but for the last of these steps. An older one is
+    tried like a new version: preflight, canary, evidence. Either way the version that you leave goes into `rejected`,
+    in a commit that cites yours. A canary in flight is reverted first; during its guard that is all it takes.
+
+    \b
+    promoter rollback resnet50 --to 42 --environment production --reason "43 crashes on Norwegian addresses"
+    """  # noqa: D301 - as above
+    spoken.commit(lambda verbs, head: verbs.rollback(head, model, environment, ModelVersion(version)))
+    click.echo("`promoter status` says how far it is.")
 
 
 @click.command()

@@ -24,7 +24,7 @@ from promoter.adapters.preflight_process import ProcessPreflights
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.publishing import Progress
 from promoter.adapters.publishing import publish as publish_to_folder
-from promoter.adapters.stores import AllowedStores, BucketStore, FileStore
+from promoter.adapters.stores import AllowedStores, BucketStore, FileStore, one_file
 from promoter.adapters.stores.bucket import Bucket
 from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
@@ -136,6 +136,11 @@ def download(address: str, folder: Path, limits: DownloadLimits, progress: Progr
     download_version(opened(place.host), address, folder, limits, progress=progress, complete=complete)
 
 
+def file_of_version(address: str, path: str, *, largest: int) -> bytes | None:
+    """The file `path` of the version at `address`, in whichever kind of store; raises what the adapter's does."""
+    return one_file.file_of_version(address, path, largest=largest, buckets=_BUCKETS)
+
+
 def _preflight_runners(given: Settings) -> dict[PreflightPlace, Callable[[], Preflights]]:
     """Whoever runs preflights, made when the first is asked for: one needs TensorFlow, the other Hera."""
     runners: dict[PreflightPlace, Callable[[], Preflights]] = {PreflightPlace.PROCESS: ProcessPreflights}
@@ -198,14 +203,20 @@ def forge(named: ForgeServer, branch: str) -> Forge:
     return _FORGES[named.kind](place)
 
 
-def approvals(given: Settings, git: Repository) -> Approvals | NobodyAsks:
-    """Who asks people, through the repository that the passes use; without a forge, who says that nobody does."""
-    return NobodyAsks() if given.forge is None else Approvals(git, forge(given.forge, given.git.branch))
+def approvals(given: Settings) -> Approvals | NobodyAsks:
+    """Who asks people, through a clone that no pass uses; without a forge, who says that nobody does."""
+    if given.forge is None:
+        return NobodyAsks()
+    beside = given.git.clone.with_name(f"{given.git.clone.stem}-approvals.git")
+    return Approvals(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch))
 
 
-def comments(given: Settings, git: Repository) -> tuple[Comments, ...]:
-    """Who listens to comments on pull requests; nobody without a forge."""
-    return () if given.forge is None else (Comments(git, forge(given.forge, given.git.branch)),)
+def comments(given: Settings) -> tuple[Comments, ...]:
+    """Who listens to comments on pull requests, through a clone that no pass uses; nobody without a forge."""
+    if given.forge is None:
+        return ()
+    beside = given.git.clone.with_name(f"{given.git.clone.stem}-comments.git")
+    return (Comments(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch)),)
 
 
 def statuses(given: Settings) -> tuple[Statuses, ...]:

@@ -43,7 +43,7 @@ def draft(
         path = seen.served.release_path
         before = repository.read(head, path) or b""
         files[path] = write_release(before.decode(), after, path).encode()
-        told = outlook(seen, action.stable_replicas) if isinstance(action, StartCanary) else ""
+        told = outlook(seen, action.stable_replicas) if isinstance(action, StartCanary) and not action.back else ""
         decisions.append(Decision(seen.served, action, seen.release, after, seen.changed.revision, told))
     if not files:
         return None

@@ -51,6 +51,7 @@ class _Wish:
 class Approvals:
     """`promoter.control.loop.Audience` that keeps pull requests in step with what the passes wait for.
 
+    repository: not the one of the passes where it runs beside them, for a clone serves one thread at a time.
     It remembers only what spares questions: a fresh one finds everything in the forge.
     """
 
@@ -112,6 +113,8 @@ class Approvals:
             return
         if found is None and self._was_answered(branch, question):
             return
+        # What the wish stands on was pushed after this clone was last brought up to date, perhaps.
+        self._repository.fetch()
         seen, asked = wish.seen, wish.asked
         # On the commit that last changed the file, and not on the head, so that other models' commits change nothing.
         parent, at = seen.changed.revision, seen.changed.at

@@ -62,7 +62,8 @@ class _Listened:
 class Comments:
     """`promoter.control.loop.Audience` that listens on open pull requests, and on the last one of each rollout.
 
-    It remembers only what spares questions.
+    repository: not the one of the passes where it runs beside them, for a clone serves one thread at a time. It
+    remembers only what spares questions.
     """
 
     def __init__(self, repository: Repository, forge: Forge) -> None:
@@ -83,8 +84,8 @@ class Comments:
         self._looked_at = self._not_before = None
 
     def pass_ended(self, report: PassReport) -> None:
-        # With traffic to take back there is no time for a forge.
-        if report.error is None and report.survey is not None and not report.survey.way_back_due:
+        # Also while requests have to be taken back: it may be what barred that way back that somebody speaks of.
+        if report.survey is not None and report.survey.stale is None:
             self.keep(report.survey)
 
     def keep(self, survey: Survey) -> None:

@@ -55,13 +55,18 @@ def standing_still(survey: Survey, after: timedelta) -> Iterator[Notice]:
             yield held_notice(verdict.served, version, since, format_duration(after), verdict.action.reason)
 
 
-def waiting_for_people(survey: Survey, address_of: Callable[[ServedModel], str | None]) -> Iterator[Notice]:
-    """A notice for each step that waits for an approval. address_of: a model's pull request, None where not known."""
+def waiting_for_people(
+    survey: Survey, address_of: Callable[[ServedModel], str | None]
+) -> Iterator[tuple[Notice, bool]]:
+    """A notice for each step that waits for an approval, and whether it has the address of the pull request.
+
+    address_of: the one of a model, None where none is known.
+    """
     for verdict in survey.verdicts:
         seen, action = verdict.seen, verdict.action
         if seen is not None and isinstance(action, Hold) and action.asked is not None:
             address = address_of(verdict.served)
-            yield waiting_notice(verdict.served, action.asked, seen.changed.revision, address)
+            yield waiting_notice(verdict.served, action.asked, seen.changed.revision, address), address is not None
 
 
 def _release(repository: Repository, revision: Revision, served: ServedModel) -> Release | None:

@@ -10,11 +10,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from promoter.control.backwards import looked_for
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
+from promoter.control.past_releases import past_releases
 from promoter.decisions.candidate import candidate, withheld_by
 from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
+from promoter.decisions.rollback import was_stable_lately
+from promoter.decisions.upstreams import soaks_until, way_to_store
 from promoter.documents.freeze_file import parse_freezes
 from promoter.documents.holidays_file import parse_holidays
 from promoter.documents.limits_file import parse_limits
@@ -31,7 +35,8 @@ from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest
 from promoter.domain.release import Release
 from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.shared_limits import SharedLimits
-from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Wanted
+from promoter.domain.upstream import Upstream
+from promoter.domain.version import Listing, ModelVersion, StoredVersion, Wanted
 from promoter.domain.window import Holiday
 from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Preflights, Repository
@@ -101,9 +106,10 @@ class Observer:
         policy = self._policy(served, head)
         changed = self._ports.repository.last_change(head, served.release_path)
         withheld = self._withheld(served, release, changed)
-        environment = policy.candidates.upstream
-        listing = self._upstream(served, head, environment) if environment else None
+        upstream = self._upstream(served, head, release) if policy.candidates.upstream else None
         since = self._weight_since(served, release, changed)
+        wanted = release.sought
+        sought = looked_for(self._ports.repository, served, head, release, wanted) if wanted else None
         return Observation(
             served,
             head,
@@ -113,14 +119,15 @@ class Observer:
             since,
             self._traits,
             withheld=withheld,
+            sought=sought,
             freezes=self._frozen(head),
-            listing=listing,
+            upstream=upstream,
+            listing=_offer(upstream) if isinstance(upstream, Upstream) else None,
         )
 
     def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
         """A pass over these models begins; each will be asked about once."""
-        stores = {seen.policy.candidates.store: seen.policy.candidates.complete for seen in read}
-        self._looks.begin_pass({address: complete for address, complete in stores.items() if address}, now)
+        self._looks.begin_pass(dict(source for seen in read if (source := _source(seen)) is not None), now)
 
     def ask(self, seen: Observation, now: datetime) -> Observation:
         """The same with the answers of the model store, Argo CD and Prometheus; a silent peer becomes a problem.
@@ -130,11 +137,12 @@ class Observer:
         """
         seen = self._with_pinned(self._with_holidays(seen, now), now)
         if seen.release.canary is None:
-            seen = self._with_listing(seen, now)
-            offered = candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+            seen, offered = self._offered(seen, now)
             if offered is None:
                 return seen
-            seen = replace(seen, preflight=self._preflight(seen, offered, now))
+            known = was_stable_lately(seen, now)
+            seen = self._with_offered(seen, offered, now)
+            seen = replace(seen, preflight=Waived() if known else self._preflight(seen, offered, now))
             if seen.release.stable is None:
                 return seen
         seen = self._with_application(seen)
@@ -243,33 +251,40 @@ class Observer:
             changed = self._ports.repository.last_change(changed.before, served.release_path)
         return Withheld(versions, taken) if taken else None
 
-    def _upstream(self, served: ServedModel, head: Revision, environment: str) -> Listing:
-        """The one version that is stable upstream, if any."""
-        upstream = replace(served, environment=environment)
-        content = self._ports.repository.read(head, upstream.release_path)
-        if content is None:
-            raise InvalidDocument(
-                served.policy_path,
-                None,
-                f"its upstream has no {upstream.release_path}",
-                "Name an environment that serves this model, or use candidates.store",
-            )
-        stable = parse_release(content, upstream.release_path).stable
-        return Listing((StoredVersion(stable.version, stable.digest),)) if stable else Listing()
+    def _upstream(self, served: ServedModel, head: Revision, release: Release) -> Upstream | Unreadable:
+        """What upstream serves, and what its history says of the versions that matter here.
 
-    def _source(self, served: ServedModel, head: Revision, policy: RolloutPolicy) -> tuple[str, Completeness]:
-        """The store at the end of all upstreams, and which files there are a version's.
-
-        Raises InvalidInput where a policy on the way does not tell.
+        A fault there bars steps forward and no way back, so it is told and not raised.
         """
-        passed = [served.environment]
-        while policy.candidates.store is None:
-            upstream = policy.candidates.upstream
-            if upstream is None or upstream in passed:
-                raise InvalidInput(f"the upstreams {', '.join(passed)} lead to no store: one of them has to name one")
-            passed.append(upstream)
-            policy = self._policy(replace(served, environment=upstream), head)
-        return policy.candidates.store, policy.candidates.complete
+        try:
+            way, source = way_to_store(served, lambda one: self._policy(one, head).candidates)
+            theirs = self._release(way[1], head)
+        except InvalidInput as error:
+            return Unreadable(str(error))
+        if source.store is None:
+            raise AssertionError("every way ends at a store")
+        path, canary, offered = way[1].release_path, release.canary, theirs.stable
+        made_stable = taken_back = None
+        if canary is not None:
+            taken_back = self._taken_back(head, path, StoredVersion(canary.version, canary.digest), canary.since)
+        elif offered is not None and (release.stable is None or offered.version > release.stable.version):
+            for before, change in past_releases(self._ports.repository, head, path):
+                if _stable(before) != _stable(theirs):
+                    break
+                made_stable = change
+        return Upstream(way[1], theirs, source.store, source.complete, made_stable, taken_back)
+
+    def _taken_back(self, head: Revision, path: str, pin: StoredVersion, since: datetime) -> Change | None:
+        """The commit that ended the stable time of `pin` there, if it was stable at `since` or later."""
+        after: Change | None = None
+        for before, change in past_releases(self._ports.repository, head, path):
+            if _stable(before) == pin:
+                # Rejected though it is stable still: by that very commit, as far as anybody cares.
+                return after or (change if before.rejection(pin.version) else None)
+            if change.at <= since:
+                return None
+            after = change
+        return None
 
     def _filled_in(self, served: ServedModel, head: Revision, policy: PreflightPolicy) -> PreflightPolicy:
         """The policy with the size of the batches that the chart makes, unless it states one."""
@@ -294,8 +309,12 @@ class Observer:
 
     def _request(self, seen: Observation, offered: StoredVersion) -> PreflightRequest:
         """What a preflight of `offered` is asked. Raises InvalidInput where the files in Git do not tell."""
+        source = _source(seen)
+        if source is None:
+            # Nothing is offered without a source.
+            raise AssertionError("no store, and no way to one")
+        store, complete = source
         with self._git:
-            store, complete = self._source(seen.served, seen.head, seen.policy)
             policy = self._filled_in(seen.served, seen.head, seen.policy.preflight)
         stable = seen.release.stable
         return PreflightRequest(
@@ -307,6 +326,14 @@ class Observer:
             policy=policy,
         )
 
+    def _offered(self, seen: Observation, now: datetime) -> tuple[Observation, StoredVersion | None]:
+        """What may start: a version that a person wants back, else the candidate, for which the store is listed."""
+        sought = seen.release.sought
+        if sought is not None:
+            return seen, sought
+        seen = self._with_listing(seen, now)
+        return seen, candidate(seen.release, seen.listing, seen.withheld) if seen.listing else None
+
     def _with_listing(self, seen: Observation, now: datetime) -> Observation:
         address = seen.policy.candidates.store
         if address is None:
@@ -315,20 +342,29 @@ class Observer:
         return replace(seen, listing=listing)
 
     def _with_pinned(self, seen: Observation, now: datetime) -> Observation:
-        """The same with what the store holds under the versions that are served."""
-        source, in_flight = seen.policy.candidates, seen.release.canary is not None
-        address = source.store
-        if address is None:
-            return seen
-
-        def check(version: ModelVersion) -> StoredVersion | IncompleteVersion | None:
-            return self._looks.check(address, version, source.complete, now, in_flight=in_flight)
-
-        for pin in seen.release.pinned:
-            seen, found = _answered(seen, partial(check, pin.version))
-            if found is not None:
-                seen = replace(seen, in_store=(*seen.in_store, found))
+        """The same with what the store holds under the versions that are served, or wanted back."""
+        sought = seen.release.sought
+        in_flight = seen.release.canary is not None or sought is not None
+        for pin in (*seen.release.pinned, *([sought] if sought else [])):
+            seen = self._checked(seen, pin.version, now, in_flight=in_flight)
         return seen
+
+    def _with_offered(self, seen: Observation, offered: StoredVersion, now: datetime) -> Observation:
+        """The same with what the store holds under what upstream offers, once that has soaked there."""
+        until = soaks_until(seen)
+        if until is None or now < until:
+            return seen
+        # About to be in flight: nothing starts on what the store said a while ago.
+        return self._checked(seen, offered.version, now, in_flight=True)
+
+    def _checked(self, seen: Observation, version: ModelVersion, now: datetime, *, in_flight: bool) -> Observation:
+        source = _source(seen)
+        if source is None:
+            return seen
+        address, complete = source
+        look = partial(self._looks.check, address, version, complete, now, in_flight=in_flight)
+        seen, found = _answered(seen, look)
+        return seen if found is None else replace(seen, in_store=(*seen.in_store, found))
 
     def _with_application(self, seen: Observation) -> Observation:
         seen, application = _answered(seen, lambda: self._ports.cluster.application(seen.served))
@@ -376,6 +412,24 @@ def _wanted(seen: Observation) -> Wanted:
         passed_over=passed_over | (withheld.versions if withheld else frozenset()),
         complete=seen.policy.candidates.complete,
     )
+
+
+def _source(seen: Observation) -> tuple[str, Completeness] | None:
+    """The store in which the versions lie, and which files there are a version's; None where nobody can tell."""
+    own, upstream = seen.policy.candidates, seen.upstream
+    if own.store is not None:
+        return own.store, own.complete
+    return (upstream.store, upstream.complete) if isinstance(upstream, Upstream) else None
+
+
+def _stable(release: Release) -> StoredVersion | None:
+    return StoredVersion(release.stable.version, release.stable.digest) if release.stable else None
+
+
+def _offer(upstream: Upstream) -> Listing:
+    """The one version that is stable upstream, if any."""
+    stable = _stable(upstream.release)
+    return Listing((stable,)) if stable else Listing()
 
 
 def _weights(release: Release) -> tuple[ModelVersion, int] | None:

@@ -12,7 +12,7 @@ from promoter.control.observe import Observer, Ports
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
 from promoter.decisions.sharing import Shared, Use, in_flight, share, use
-from promoter.domain.action import Action, Hold, Revert, Withdraw
+from promoter.domain.action import Action, Hold, is_way_back
 from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
@@ -47,8 +47,8 @@ class Verdict:
 
     @property
     def is_way_back(self) -> bool:
-        """Whether it takes traffic from a canary; such a step never waits for a limit."""
-        return isinstance(self.action, Revert | Withdraw)
+        """Whether it takes traffic from a version that should not have it; such a step never waits for a limit."""
+        return is_way_back(self.action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class Survey:
 
     @property
     def way_back_due(self) -> bool:
-        """Whether traffic has to be taken from a canary."""
+        """Whether traffic has to be taken from a version."""
         return any(verdict.is_way_back for verdict in self.verdicts)
 
     @property
     def ways_back(self) -> tuple[tuple[Observation, Action], ...]:
-        """What takes traffic from canaries, with what it was decided on."""
+        """What takes traffic back, with what it was decided on."""
         return tuple(
             (verdict.seen, verdict.action) for verdict in self.verdicts if verdict.seen and verdict.is_way_back
         )
@@ -229,7 +229,9 @@ class Reconciler:
         self, actions: Mapping[ServedModel, Action], head: Revision, now: datetime
     ) -> dict[ServedModel, Action]:
         """At most six commits a minute, except for a way back."""
-        forward = {served for served, action in actions.items() if not isinstance(action, Hold | Revert | Withdraw)}
+        forward = {
+            served for served, action in actions.items() if not (isinstance(action, Hold) or is_way_back(action))
+        }
         if not forward:
             return dict(actions)
         recent = self._ports.repository.own_commits_since(head, now - timedelta(minutes=1))

@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promoter.control.act import Draft, publish
+from promoter.control.backwards import last_stable, lately_stable
 from promoter.decisions.halt import halted_by
-from promoter.decisions.verbs import promoted_in_full, retried, reverted, started_again, withdrawn
+from promoter.decisions.verbs import (
+    promoted_in_full,
+    promotion_approved,
+    retried,
+    reverted,
+    rolled_back,
+    start_approved,
+    withdrawn,
+)
 from promoter.documents.freeze_file import parse_freezes, write_freezes
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_edit import with_paused
@@ -21,16 +30,21 @@ from promoter.documents.prose import sentence
 from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
+from promoter.domain.duration import format_duration
 from promoter.domain.freeze import EVERYTHING, Freeze
 from promoter.domain.names import FREEZE_PATH, ServedModel
+from promoter.domain.policy import RolloutPolicy
 from promoter.domain.release import Release
 from promoter.domain.repository import Revision
-from promoter.domain.version import ModelVersion
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import HeadMoved, InvalidDocument, InvalidInput
 from promoter.ports import Repository
 
 # Others may push between our look and our push; each time everything is computed again.
 _TRIES = 5
+
+# So many versions are named in a sentence.
+_NAMED = 5
 
 # What `promote --full` takes the place of, and what it does not.
 SKIPPED_IN_FULL = (
@@ -97,6 +111,16 @@ class Verbs:
         after = _about(served, lambda: retried(release, version))
         return self._new_release(head, served, after, f"rejection of {version} forgotten", "retry")
 
+    def approve_promotion(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """`approved: true` in the canary, as the merge of the promoter's pull request would write it."""
+        served, release = self._release(head, model, environment)
+        asked = self._policy(head, served).approval.promote
+        after = _about(served, lambda: promotion_approved(release, asked))
+        note = "It gets all requests once there is evidence enough."
+        return self._new_release(
+            head, served, after, f"promotion of canary {_canary(release)} approved", "promote", note=note
+        )
+
     def promote(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`promote: full` in the canary: the promoter carries it out, pods first. Refused while it is halted."""
         served, release = self._release(head, model, environment)
@@ -105,19 +129,54 @@ class Verbs:
         what = f"canary {_canary(release)} to be promoted in full"
         return self._new_release(head, served, after, what, "promote", note=f"Skips: {SKIPPED_IN_FULL}.")
 
-    def start(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
-        """A withdrawn canary starts its ramp again without the rest of its pause. Refused while it is halted."""
+    def start(
+        self, head: Revision, model: str, environment: str | None, version: ModelVersion, digest: Digest | None = None
+    ) -> Draft:
+        """A version starts with a person's approval, or a withdrawn canary again without the rest of its pause.
+
+        digest: of the files that are agreed to, where the policy asks for an approval. Refused while it is halted.
+        """
         served, release = self._release(head, model, environment)
-        after = _about(served, lambda: started_again(release, version))
+        asked = self._policy(head, served).approval.start
+        after = _about(served, lambda: start_approved(release, version, digest, asked))
         self._refuse_while_halted(head, served)
-        return self._new_release(head, served, after, f"canary {version} to start again", "start")
+        what = f"canary {version} to start again" if release.canary else f"start of {version} approved"
+        return self._new_release(head, served, after, what, "start")
+
+    def rollback(self, head: Revision, model: str, environment: str | None, version: ModelVersion) -> Draft:
+        """`start`: a version that was stable comes back, without analysis where it was so lately, else as a canary.
+
+        The latter is refused while it is halted; the former is a way back, which nothing bars.
+        """
+        served, release = self._release(head, model, environment)
+        found = last_stable(self._repository, served, head, version)
+        if found is None and release.stable is not None and release.stable.version == version:
+            raise InvalidInput(f"{served}: {version} is stable")
+        if found is None:
+            others = ", ".join(map(str, lately_stable(self._repository, served, head, _NAMED)))
+            raise InvalidInput(
+                f"{served}: {version} was never stable here, as far as {served.release_path} tells: "
+                f"{others or 'no version'} was. What never served starts as a candidate, by itself"
+            )
+        after = _about(served, lambda: rolled_back(release, StoredVersion(version, found.digest)))
+        window = self._policy(head, served).rollback_window
+        ended = f"It was stable until {found.ended.at:%Y-%m-%d %H:%M} UTC"
+        if self._word.at - found.ended.at <= window:
+            note = f"{ended}, so all requests go to it once its pods are Ready: no preflight, no analysis, no freeze."
+        else:
+            self._refuse_while_halted(head, served)
+            note = f"{ended}, more than {format_duration(window)} ago (rollback_window), so it is tried like a new one."
+        return self._new_release(head, served, after, f"{version} to come back", "rollback", note=note)
 
     def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
-        policy = parse_policy(self._text(head, served.policy_path), served.policy_path)
-        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=policy.paused)
+        paused = self._policy(head, served).paused
+        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=paused)
         if halt is not None:
             lift = "promoter unfreeze" if FREEZE_PATH in halt.reason else "promoter resume"
             raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
+
+    def _policy(self, head: Revision, served: ServedModel) -> RolloutPolicy:
+        return parse_policy(self._text(head, served.policy_path), served.policy_path)
 
     def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
         """`paused: true`, until somebody resumes."""

@@ -50,10 +50,12 @@ def overtaken(seen: Observation, version: ModelVersion, *, starts: bool) -> str 
     rejection = release.rejection(version)
     if rejection is not None:
         return f"Version {version} was rejected: {rejection.reason}"
-    if release.stable is not None and release.stable.version >= version:
+    canary = release.canary
+    # A canary below stable is one that a person wants back.
+    on_trial = not starts and canary is not None and canary.version == version
+    if release.stable is not None and release.stable.version >= version and not on_trial:
         served = "is stable" if release.stable.version == version else f"is older than stable, {release.stable.version}"
         return f"Version {version} {served}."
-    canary = release.canary
     if starts:
         if canary is not None:
             began = "has started" if canary.version == version else f"waits: the rollout of {canary.version} has begun"

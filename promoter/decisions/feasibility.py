@@ -10,7 +10,7 @@ from promoter.decisions.bound import ExcessBound
 from promoter.domain.duration import format_duration
 from promoter.domain.figures import grouped, per_second, percent
 from promoter.domain.forecast import Need
-from promoter.domain.policy import RolloutPolicy
+from promoter.domain.policy import RolloutPolicy, Traffic
 
 # Above this share there is hardly a control group left: a larger weight is slower, and costs more.
 _MOST_TELLING_WEIGHT = 50
@@ -41,7 +41,8 @@ def cannot_end(policy: RolloutPolicy, *, phi: float, base: float, rate: float) -
     weight, given = policy.ramp.max_weight, format_duration(policy.max_step)
     proof = f"to prove an excess below {percent(policy.evidence.margin)}"
     if not rate:
-        return f"no rollout can end: there are no requests, and {proof} takes some"
+        sender = ": see whether what sends golden requests runs" if policy.traffic is Traffic.GOLDEN else ""
+        return f"no rollout can end: there are no requests, and {proof} takes some{sender}"
     helps = [f"a margin of {_rounded_up(found.margin)}"] if found.margin < 1 else []
     if found.requests is None or found.seconds is None:
         return (

@@ -91,6 +91,9 @@ def in_fair_weather(seen: Observation, after: Release) -> Observation:
     if listing is None:
         listing = Listing((StoredVersion(taken.version, taken.digest),) if taken else ())
     seen = replace(seen, listing=listing, preflight=Waived())
+    if taken is not None and seen.upstream is not None:
+        # It was asked whether the store held what upstream proved, and it did, or nothing would have started.
+        seen = replace(seen, in_store=(StoredVersion(taken.version, taken.digest),))
     if before.stable is None or after.stable is None:
         return seen
     served = replace(before, stable=replace(before.stable, replicas=after.stable.replicas))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw
+from promoter.domain.action import Action, Hold, Promote, Revert, SetWeight, StartCanary, Withdraw, is_way_back
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
 
@@ -24,7 +24,7 @@ def stop_the_line(
     reason = f"{len(failing)} of {len(in_flight)} rollouts are blind or failing at once, so nothing rises anywhere"
     return {
         served: Hold(f"{reason}; otherwise: {action.reason}", action.evidence, alarm=True)
-        if isinstance(action, StartCanary | SetWeight | Promote)
+        if isinstance(action, StartCanary | SetWeight | Promote) and not is_way_back(action)
         else action
         for served, action in actions.items()
     }

@@ -12,6 +12,7 @@ from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
 from promoter.decisions.split import is_another_split
 from promoter.decisions.trial import Trial
+from promoter.decisions.upstreams import held_by_upstream
 from promoter.domain.action import Action, Hold, Promote, SetWeight
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import Evidence
@@ -30,6 +31,16 @@ def obstacle(trial: Trial, now: datetime) -> Hold | None:
     halt = halted(trial.seen, now)
     if halt is not None:
         return trial.hold(halt.reason, alarm=halt.alarm)
+    upstream = held_by_upstream(trial.seen, trial.canary)
+    if upstream is not None:
+        return trial.hold(upstream.reason, alarm=upstream.alarm)
+    sought = trial.seen.release.sought
+    if sought is not None and sought.version != trial.canary.version:
+        return trial.hold(
+            f"a person wants {sought.version} back, and canary {trial.canary.version} is in the way: `promoter revert` "
+            "takes it away",
+            alarm=True,
+        )
     waiting = not_live_because(trial.seen, now)
     if waiting:
         return trial.hold(f"waits until the last commit is live: {waiting}")

@@ -35,6 +35,16 @@ def not_live_because(seen: Observation, now: datetime) -> str | None:
     )
 
 
+def not_moved_because(seen: Observation) -> str | None:
+    """As `not_live_because`, without asking whether all pods are well: what is left may be what is broken."""
+    application = seen.application
+    if application is None:
+        return "Argo CD does not say what is live"
+    return (
+        _still_working(application) or _other_revision(seen, application) or _route_differs(seen.release, application)
+    )
+
+
 def degraded(application: Application | None) -> tuple[Deployment, ...]:
     """The Deployments that Argo CD calls Degraded."""
     if application is None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 
 from promoter.decisions.people import withheld
+from promoter.decisions.rollback import back_to, carried_back
 from promoter.decisions.start import first_version, next_candidate
 from promoter.decisions.trial import Trial
 from promoter.decisions.verdict import judge
 from promoter.decisions.windows import within_windows
-from promoter.domain.action import Action, Revert, Withdraw
+from promoter.domain.action import Action, Revert, Withdraw, is_way_back
 from promoter.domain.observation import Observation
+from promoter.domain.release import Promotion
 
 
 def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
     action = within_windows(seen, _wanted(seen, now), now)
     canary = seen.release.canary
-    if isinstance(action, Revert | Withdraw) and canary is not None and canary.weight > 0:
+    # Weight 0 is reached already where only the pods of a rejected canary are left to go.
+    spent = isinstance(action, Revert | Withdraw) and (canary is None or canary.weight == 0)
+    if is_way_back(action) and not spent:
         return action
     return withheld(seen) or action
 
@@ -27,5 +31,9 @@ def _wanted(seen: Observation, now: datetime) -> Action:
     if release.stable is None:
         return first_version(seen, now)
     if release.canary is None:
+        sought = release.sought
+        if sought is not None:
+            return back_to(seen, release.stable, sought, now)
         return next_candidate(seen, release.stable, now)
-    return judge(Trial.of(seen, release.stable, release.canary), now)
+    trial = Trial.of(seen, release.stable, release.canary)
+    return carried_back(trial, now) if release.canary.promote is Promotion.BACK else judge(trial, now)

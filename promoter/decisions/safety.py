@@ -9,12 +9,16 @@ from promoter.decisions.evidence import excess, gap
 from promoter.decisions.readiness import degraded, not_live_because, route_is_away, waits_for_capacity
 from promoter.decisions.trial import Trial
 from promoter.domain.action import Action, Revert, Withdraw
+from promoter.domain.application import Deployment, Pod
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import ArmCounts, Evidence
 from promoter.domain.figures import percent
 
 # A revert also needs this much excess of the bad ratio in the plain counts.
 MIN_EXCESS = 0.0005
+
+# kubectl's words for a container that has ended and was not started anew yet.
+_DEAD = frozenset({"OOMKilled", "Error", "ContainerCannotRun", "CrashLoopBackOff"})
 
 # The scores that failed requests feed; a slow one may feed the ceilings, too.
 _ABOUT_FAILURES = ("errors", "proxy", "slo", "hard_ceiling")
@@ -66,12 +70,29 @@ def broken_pods(trial: Trial, now: datetime) -> Action | None:
     if deployment.ready:
         return None
     if canary.weight > 0:
+        if canary.withdrawals and _keep_dying(deployment):
+            return Revert(canary.version, f"its pods die when requests come{_word_of(deployment)}", trial.evidence)
         return Withdraw(canary.version, "none of its pods is Ready", trial.evidence)
     deadline = trial.seen.traits.ready_deadline
     if now - trial.seen.changed.at > deadline:
         reason = f"none of its pods became Ready within {format_duration(deadline)}"
         return Withdraw(canary.version, reason, trial.evidence)
     return None
+
+
+def _keep_dying(deployment: Deployment) -> bool:
+    """Each of its pods was started anew more than once: once may be a node that was."""
+    return bool(deployment.pods) and all(_deaths(pod) > 1 for pod in deployment.pods)
+
+
+def _deaths(pod: Pod) -> int:
+    return pod.restarts + (pod.reason in _DEAD or pod.reason.startswith(("ExitCode:", "Signal:")))
+
+
+def _word_of(deployment: Deployment) -> str:
+    """Kubernetes' word for it, where it still shows one."""
+    words = sorted({pod.reason for pod in deployment.pods} - {"Running", ""})
+    return f": {', '.join(words)}" if words else ""
 
 
 def blindness(trial: Trial, now: datetime) -> Action | None:

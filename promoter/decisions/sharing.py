@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promoter.decisions.ramp import SMALLEST_GAIN
-from promoter.domain.action import Action, Hold, Promote, SetWeight, StartCanary
+from promoter.domain.action import Action, Hold, Promote, SetWeight, StartCanary, is_way_back
 from promoter.domain.freeze import Unreadable
 from promoter.domain.names import LIMITS_PATH, ServedModel
 from promoter.domain.observation import Observation
@@ -50,7 +50,7 @@ def share(
         return Shared(
             {
                 served: Hold(f"{reason}; next: {action.reason}", action.evidence, alarm=True)
-                if isinstance(action, StartCanary | SetWeight | Promote)
+                if isinstance(action, StartCanary | SetWeight | Promote) and not is_way_back(action)
                 else action
                 for served, action in actions.items()
             }
@@ -60,7 +60,9 @@ def share(
         forward = {
             served: action
             for served, action in actions.items()
-            if served.environment == environment and isinstance(action, StartCanary | SetWeight)
+            if served.environment == environment
+            and isinstance(action, StartCanary | SetWeight)
+            and not is_way_back(action)
         }
         if not forward:
             continue

@@ -14,10 +14,12 @@ from promoter.decisions.forecast import in_short
 from promoter.decisions.halt import halted
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.upstreams import not_offered_yet, untold
 from promoter.domain.action import Action, Hold, Promote, StartCanary
 from promoter.domain.application import Application
 from promoter.domain.figures import per_second
 from promoter.domain.observation import Observation
+from promoter.domain.policy import Traffic
 from promoter.domain.release import Stable
 from promoter.domain.version import StoredVersion
 
@@ -29,7 +31,7 @@ def first_version(seen: Observation, now: datetime) -> Action:
     halt = halted(seen, now)
     if halt is not None:
         return halt
-    offered = _offered(seen)
+    offered = _offered(seen, now)
     if isinstance(offered, Hold):
         return offered
     barred = not_admitted(seen, offered)
@@ -44,15 +46,27 @@ def first_version(seen: Observation, now: datetime) -> Action:
 
 def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     """A canary at weight 0, once what is served now is live and can be seen."""
-    changed = changed_in_store(seen)
-    if changed is not None:
-        return Hold(changed, alarm=True)
-    halt = halted(seen, now)
-    if halt is not None:
-        return halt
-    offered = _offered(seen)
+    barred = nothing_starts(seen, now)
+    if barred is not None:
+        return barred
+    offered = _offered(seen, now)
     if isinstance(offered, Hold):
         return offered
+    chosen = f"{offered.version} is the newest complete version above {stable.version}"
+    started = as_canary(seen, stable, offered, now, chosen)
+    if not isinstance(started, StartCanary):
+        return started
+    return start_unapproved(seen, offered, started.reason, started.stable_replicas) or started
+
+
+def nothing_starts(seen: Observation, now: datetime) -> Hold | None:
+    """Why nothing at all may start; None where something may."""
+    changed = changed_in_store(seen)
+    return Hold(changed, alarm=True) if changed is not None else halted(seen, now)
+
+
+def as_canary(seen: Observation, stable: Stable, offered: StoredVersion, now: datetime, chosen: str) -> Action:
+    """`offered` at weight 0, or what it waits for. chosen: why it is this one, as a clause."""
     barred = not_admitted(seen, offered)
     if barred is not None:
         return barred
@@ -62,14 +76,11 @@ def next_candidate(seen: Observation, stable: Stable, now: datetime) -> Action:
     full = pods_for_all(stable, seen.application)
     rate = request_rate(seen.measurements, seen.traits.scrape_interval)
     weight = ramp.first_weight(seen.policy.ramp, rate, seen.traits.reaction_time)
+    golden = "golden " if seen.policy.traffic is Traffic.GOLDEN else ""
     reason = (
-        f"{offered.version} is the newest complete version above {stable.version}. "
-        f"At {per_second(rate)} requests a second its first weight will be about {weight} %. "
+        f"{chosen}. At {per_second(rate)} {golden}requests a second its first weight will be about {weight} %. "
         f"Evidence: {seen.calibration.reason}"
     )
-    unapproved = start_unapproved(seen, offered, reason, full)
-    if unapproved is not None:
-        return unapproved
     return StartCanary(
         offered.version,
         offered.digest,
@@ -102,13 +113,16 @@ def outlook(seen: Observation, full: int) -> str:
     return in_short(seen.policy, calibration, seen.traits, rate=rate, full=full)
 
 
-def _offered(seen: Observation) -> StoredVersion | Hold:
+def _offered(seen: Observation, now: datetime) -> StoredVersion | Hold:
     """The candidate, or why there is none."""
+    barred = untold(seen)
+    if barred is not None:
+        return barred
     if seen.listing is None:
         return Hold("; ".join(seen.problems) or "the source of candidates does not answer")
     offered = candidate(seen.release, seen.listing, seen.withheld)
     if offered is not None:
-        return offered
+        return not_offered_yet(seen, offered, now) or offered
     stable = seen.release.stable
     return Hold(f"no complete version above {stable.version}" if stable else "no complete version to begin with")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from promoter.domain.action import Action, Hold, Promote, Reject, Revert, SetWeight, StartCanary, Withdraw, Withhold
-from promoter.domain.release import Canary, Rejection, Release, Stable
+from promoter.domain.release import Canary, Promotion, Rejection, Release, Stable
 from promoter.domain.version import ModelVersion
 
 
@@ -21,13 +21,12 @@ def released(release: Release, action: Action, now: datetime) -> Release:
             return replace(release, canary=raised)
         case Promote():
             later = tuple(entry for entry in release.rejected if entry.version > action.version)
-            return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later)
+            sought = release.sought if release.sought and release.sought.version != action.version else None
+            return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later, start=sought)
         case Reject():
             return _unapproved(_rejecting(release, action.version, action.reason), action.version)
         case Withhold():
-            for version in sorted(action.versions):
-                release = _unapproved(_rejecting(release, version, action.reason), version)
-            return release
+            return _withheld(release, action)
         case Revert():
             return _reverted(release, action)
         case Withdraw():
@@ -43,18 +42,33 @@ def released(release: Release, action: Action, now: datetime) -> Release:
 def _started(release: Release, action: StartCanary, now: datetime) -> Release:
     if release.stable is None:
         raise AssertionError("a canary needs a stable version to be compared with")
+    for entry in action.left:
+        release = _rejecting(release, entry.version, entry.reason)
+    promote = Promotion.BACK if action.back else None
     return replace(
         release,
-        stable=replace(release.stable, replicas=action.stable_replicas),
-        canary=Canary(action.version, action.digest, weight=0, replicas=action.replicas, since=now),
+        stable=replace(release.stable, replicas=action.stable_replicas) if release.stable else None,
+        canary=Canary(action.version, action.digest, weight=0, replicas=action.replicas, since=now, promote=promote),
         approved=None,
+        start=None,
     )
 
 
+def _withheld(release: Release, action: Withhold) -> Release:
+    for version in sorted(action.versions):
+        if release.stable is None or version > release.stable.version:
+            release = _rejecting(release, version, action.reason)
+        release = _unapproved(release, version)
+    return release
+
+
 def _unapproved(release: Release, version: ModelVersion) -> Release:
-    """Without what a person agreed to before it was known that `version` is bad."""
-    approved = release.approved
-    return replace(release, approved=None) if approved is not None and approved.version == version else release
+    """Without what a person agreed to, or asked for, before it was known that `version` is bad."""
+    if release.approved is not None and release.approved.version == version:
+        release = replace(release, approved=None)
+    if release.start is not None and release.start.version == version:
+        release = replace(release, start=None)
+    return release
 
 
 def _reverted(release: Release, action: Revert) -> Release:
@@ -65,7 +79,9 @@ def _reverted(release: Release, action: Revert) -> Release:
             replace(release, canary=replace(canary, weight=0, promote=None)), action.version, action.reason
         )
     stable = replace(release.stable, replicas=None) if release.stable else None
-    return Release(stable=stable, canary=None, rejected=release.rejected)
+    # Who wanted to leave stable for this canary stays with it.
+    rejected = tuple(entry for entry in release.rejected if stable is None or entry.version != stable.version)
+    return Release(stable=stable, canary=None, rejected=rejected, start=release.start)
 
 
 def _rejecting(release: Release, version: ModelVersion, reason: str) -> Release:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from promoter.decisions.transition import released
 from promoter.domain.action import Revert, Withdraw
+from promoter.domain.policy import Approval
 from promoter.domain.release import Canary, Promotion, Release
-from promoter.domain.version import ModelVersion
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidInput
 
 
@@ -32,18 +33,36 @@ def withdrawn(release: Release, reason: str, now: datetime) -> Release:
 
 
 def retried(release: Release, version: ModelVersion) -> Release:
-    """Without the rejection of `version`. Raises InvalidInput where that is none, or would not make it a candidate."""
+    """Without the rejection of `version`. Raises InvalidInput where that is none, or would come too early."""
     if release.rejection(version) is None:
         others = ", ".join(str(entry.version) for entry in release.rejected)
         raise InvalidInput(f"{version} is not rejected{f'; {others} is' if others else ', and no other version is'}")
     if release.canary is not None and release.canary.version == version:
         # Its evidence still counts as long as its rollout has not ended, and would revert it again at once.
         raise InvalidInput(f"canary {version} is being taken away: say it again once its pods are gone")
-    if release.stable is not None and version <= release.stable.version:
-        raise InvalidInput(
-            f"{version} is not above {release.stable.version}, which is stable: it cannot be a candidate"
-        )
     return replace(release, rejected=tuple(entry for entry in release.rejected if entry.version != version))
+
+
+def rolled_back(release: Release, to: StoredVersion) -> Release:
+    """With the mark that `to` is to come back. Raises InvalidInput where that is not possible, or is so already."""
+    canary, version = release.canary, to.version
+    if release.stable is None:
+        raise InvalidInput("nothing is served yet, so there is nothing to leave")
+    if release.stable.version == version:
+        raise InvalidInput(f"{version} is stable")
+    if canary is not None and canary.version == version:
+        raise InvalidInput(f"{version} is the canary at {canary.weight} %: `promoter status` says what it waits for")
+    if canary is not None:
+        raise InvalidInput(
+            f"canary {canary.version} is in the way: `promoter revert` takes it away, then say it again. Where "
+            f"{version} is what it is to replace, that is all it takes"
+        )
+    rejection = release.rejection(version)
+    if rejection is not None:
+        raise InvalidInput(f"{version} is rejected ({rejection.reason}): `promoter retry` offers it again")
+    if release.start == to:
+        raise InvalidInput(f"{version} is on its way back already: `promoter status` says what it waits for")
+    return replace(release, start=to)
 
 
 def promoted_in_full(release: Release) -> Release:
@@ -60,11 +79,61 @@ def promoted_in_full(release: Release) -> Release:
         raise InvalidInput(
             f"all requests go to {canary.version} already: it is stable once the guard is over, which nothing skips"
         )
+    if canary.promote is Promotion.BACK:
+        raise InvalidInput(
+            f"canary {canary.version} was stable lately and gets all requests as soon as its pods are Ready"
+        )
     if canary.promote is Promotion.FULL:
         raise InvalidInput(
             f"canary {canary.version} is to be promoted in full already: `promoter status` says its step"
         )
     return replace(release, canary=replace(canary, promote=Promotion.FULL))
+
+
+def promotion_approved(release: Release, asked: Approval) -> Release:
+    """With a person's approval beside the evidence, which is asked for all the same. asked: by the policy.
+
+    Raises InvalidInput where it would change nothing.
+    """
+    canary = _canary(release)
+    if release.rejection(canary.version) is not None:
+        raise InvalidInput(f"canary {canary.version} is rejected and on its way out: its pods go once weight 0 is live")
+    if asked is Approval.NONE:
+        raise InvalidInput(
+            f"canary {canary.version} is promoted by its evidence, and approval.promote in policy.yaml asks for "
+            "nobody's approval: say --full to skip what is left of the steps, the soak and the proof"
+        )
+    if canary.weight == 100:
+        raise InvalidInput(f"all requests go to {canary.version} already, which is what an approval is asked for")
+    if canary.approved:
+        raise InvalidInput(f"canary {canary.version} is approved already: `promoter status` says what it waits for")
+    return replace(release, canary=replace(canary, approved=True))
+
+
+def start_approved(release: Release, version: ModelVersion, digest: Digest | None, asked: Approval) -> Release:
+    """With a person's approval that `version` starts. asked: by the policy. digest: of the files that are agreed to.
+
+    Raises InvalidInput where it would change nothing, and without a digest.
+    """
+    if release.canary is not None or asked is Approval.NONE:
+        return started_again(release, version)
+    rejection = release.rejection(version)
+    if rejection is not None:
+        raise InvalidInput(f"{version} is rejected ({rejection.reason}): `promoter retry` comes first")
+    if release.stable is not None and version <= release.stable.version:
+        raise InvalidInput(
+            f"{version} is not above {release.stable.version}, which is stable: `promoter rollback` goes back to an "
+            "older one"
+        )
+    if digest is None:
+        raise InvalidInput(
+            f"an approval is of exactly the files of {version}: give their --digest sha256:…, which stands in the "
+            "promoter's pull request and in what `promoter versions STORE --json` says"
+        )
+    approved = StoredVersion(version, digest)
+    if release.approved == approved:
+        raise InvalidInput(f"{version} is approved already: `promoter status` says what it waits for")
+    return replace(release, approved=approved)
 
 
 def started_again(release: Release, version: ModelVersion) -> Release:

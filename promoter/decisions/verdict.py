@@ -10,6 +10,7 @@ from datetime import datetime
 from promoter.decisions.progress import obstacle, progress
 from promoter.decisions.safety import blindness, broken_pods, end_of_revert, harm
 from promoter.decisions.trial import Trial
+from promoter.decisions.upstreams import withdrawn_with_upstream
 from promoter.domain.action import Action
 
 
@@ -19,6 +20,7 @@ def judge(trial: Trial, now: datetime) -> Action:
         end_of_revert(trial, now)
         or harm(trial)
         or broken_pods(trial, now)
+        or withdrawn_with_upstream(trial.seen, trial.canary, trial.evidence)
         or blindness(trial, now)
         or obstacle(trial, now)
         or progress(trial, now)

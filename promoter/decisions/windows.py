@@ -9,7 +9,7 @@ from functools import lru_cache
 from promoter.decisions.counting import request_rate
 from promoter.decisions.forecast import expected_course
 from promoter.decisions.opening import longest_opening, next_opening, open_until
-from promoter.domain.action import Action, Hold, Promote, SetWeight, StartCanary
+from promoter.domain.action import Action, Hold, Promote, SetWeight, StartCanary, is_way_back
 from promoter.domain.calibration import Calibration
 from promoter.domain.duration import format_duration
 from promoter.domain.forecast import Ending
@@ -22,6 +22,8 @@ from promoter.domain.window import Holiday
 def within_windows(seen: Observation, action: Action, now: datetime) -> Action:
     """`action`, or why it waits: it is a step forward, and none is open, or not for as long as it takes."""
     if not seen.policy.windows or not isinstance(action, StartCanary | SetWeight | Promote):
+        return action
+    if is_way_back(action):
         return action
     if isinstance(seen.holidays, Unreadable):
         reason = f"nobody can tell which days are holidays, so nothing starts and nothing rises: {seen.holidays.fault}"

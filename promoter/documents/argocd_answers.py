@@ -142,19 +142,29 @@ def _health(node: _Object) -> tuple[Health, str]:
     return _word(Health, health.get("status"), Health.UNKNOWN), _message(health.get("message"))
 
 
+# Of a count that can be one.
+_DIGITS = 10
+
+
 def _pod(node: _Object) -> Pod:
     """A pod is Ready when it runs, each of its containers is ready and Argo CD does not say otherwise.
 
-    "Status Reason" is the word that kubectl shows; "Containers" counts those that are ready (argo-cd,
-    controller/cache/info.go). A running pod is Healthy only once its Ready condition is true, which
-    readiness gates are part of (health_pod.go).
+    "Status Reason" is the word that kubectl shows; "Containers" counts those that are ready, and "Restart Count" is
+    there where something was started anew (argo-cd, controller/cache/info.go). A running pod is Healthy only once its
+    Ready condition is true, which readiness gates are part of (health_pod.go).
     """
     info = {_text(item.get("name")): _text(item.get("value")) for item in _objects(node.get("info"))}
     reason = info.get("Status Reason", "")
     ready, _, total = info.get("Containers", "").partition("/")
     health = _object(node.get("health")).get("status", Health.HEALTHY)
     full = total.isdecimal() and total != "0" and ready == total
-    return Pod(_text(node.get("name")), full and reason == "Running" and health == Health.HEALTHY, _message(reason))
+    restarts = info.get("Restart Count", "")
+    return Pod(
+        _text(node.get("name")),
+        full and reason == "Running" and health == Health.HEALTHY,
+        _message(reason),
+        int(restarts) if restarts.isdecimal() and len(restarts) < _DIGITS else 0,
+    )
 
 
 def _agreed_weights(model: str, routes: Sequence[object]) -> Mapping[ModelVersion, int] | None:

@@ -90,7 +90,8 @@ def nobody_knows(command: Command) -> str:
     return (
         "Nothing was changed: the forge does not tell me whether you may write to this repository, which "
         f"`/{command.verb}` asks for. If you may, whoever runs the promoter finds in `docs/forges.md`, *Commands*, "
-        f"what its token lacks. `promoter {command.verb}` does the same from a shell."
+        f"what its token lacks. `promoter {command.verb}{' --full' * (command.verb == 'promote')}` does the same from "
+        "a shell."
     )
 
 

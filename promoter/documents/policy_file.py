@@ -37,6 +37,7 @@ from promoter.domain.policy import (
     RampPolicy,
     RolloutPolicy,
     Source,
+    Traffic,
 )
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.window import LONGEST_WINDOW, Window
@@ -62,6 +63,8 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
             "guard",
             "max_blind",
             "max_step",
+            "traffic",
+            "rollback_window",
             "approval",
             "windows",
             "holidays",
@@ -81,6 +84,10 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
         guard=table.optional("guard", duration(), absent.guard),
         max_blind=table.optional("max_blind", duration(timedelta(seconds=10)), absent.max_blind),
         max_step=table.optional("max_step", duration(timedelta(minutes=1)), absent.max_step),
+        traffic=table.optional("traffic", converted(text, lambda word: _choice(Traffic, word)), absent.traffic),
+        rollback_window=table.optional(
+            "rollback_window", duration(timedelta(0), timedelta(days=90)), absent.rollback_window
+        ),
         windows=windows,
         holidays=table.optional("holidays", _read_holidays(given=bool(windows)), absent.holidays),
         approval=table.optional("approval", _read_approval, absent.approval),
@@ -90,7 +97,7 @@ def parse_policy(content: bytes | str, where: str) -> RolloutPolicy:
 
 
 def _read_candidates(value: Value) -> CandidateSource:
-    table = Table(value, ("store", "upstream", "complete"))
+    table = Table(value, ("store", "upstream", "complete", "upstream_soak"))
     store = table.optional("store", converted(text, _checked_store), None)
     upstream = table.optional("upstream", converted(text, lambda name: checked_name(name, "environment")), None)
     if (store is None) == (upstream is None):
@@ -99,7 +106,10 @@ def _read_candidates(value: Value) -> CandidateSource:
     complete = table.optional("complete", _read_complete, None)
     if upstream is not None and complete is not None:
         refuse(value, "says when a version of an upstream is complete", "Remove `complete`: it always is")
-    return CandidateSource(store, upstream, complete or ByManifest())
+    soak = table.optional("upstream_soak", duration(), None)
+    if upstream is None and soak is not None:
+        refuse(value, "says how long a version soaks upstream, and names no upstream", "Remove `upstream_soak`")
+    return CandidateSource(store, upstream, complete or ByManifest(), soak or timedelta(0))
 
 
 def _read_complete(value: Value) -> Completeness:

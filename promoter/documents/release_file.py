@@ -65,13 +65,14 @@ def _release_of(root: Value) -> Release:
 
 
 def _read_release(value: Value) -> Release:
-    table = Table(value, ("stable", "canary", "rejected", "approved"))
+    table = Table(value, ("stable", "canary", "rejected", "approved", "start"))
     stable = table.optional("stable", _read_stable, None)
     return Release(
         stable=stable,
         canary=table.optional("canary", _canary_beside(stable), None),
         rejected=table.optional("rejected", _read_rejected, ()),
-        approved=table.optional("approved", _read_approved, None),
+        approved=table.optional("approved", _read_mark, None),
+        start=table.optional("start", _read_mark, None),
     )
 
 
@@ -118,7 +119,7 @@ def _read_canary(value: Value) -> Canary | None:
     )
 
 
-def _read_approved(value: Value) -> StoredVersion | None:
+def _read_mark(value: Value) -> StoredVersion | None:
     if value.is_empty:
         return None
     table = Table(value, ("version", "digest"))
@@ -129,7 +130,9 @@ def _promotion(word: str) -> Promotion:
     try:
         return Promotion(word)
     except ValueError as error:
-        raise InvalidInput(f"{word[:40]!r} is not `full`, which a person writes to skip the rest of a ramp") from error
+        raise InvalidInput(
+            f"{word[:40]!r} is neither `full`, which a person writes to skip the rest of a ramp, nor `back`"
+        ) from error
 
 
 def _read_rejected(value: Value) -> tuple[Rejection, ...]:
@@ -169,6 +172,8 @@ def _tree(release: Release) -> Tree:
         tree["canary"] = _canary_tree(release.canary)
     if (approved := release.approved) is not None:
         tree["approved"] = {"version": _word(approved.version), "digest": _word(approved.digest)}
+    if (start := release.start) is not None:
+        tree["start"] = {"version": _word(start.version), "digest": _word(start.digest)}
     if release.rejected:
         tree["rejected"] = [
             {"version": _word(entry.version), "reason": _quoted(entry.reason)} for entry in release.rejected

@@ -1,17 +1,19 @@
-"""values.yaml of charts/model-serving, as far as a preflight has to know it: how large the server's batches are.
+"""values.yaml of charts/model-serving, as far as the promoter has to know it: the server's batches, golden requests.
 
-The chart's own schema judges the file; here only `batching` is read, and everything else is left alone.
+The chart's own schema judges the file; here only `batching` and `goldenTraffic` are read, and everything else is left
+alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from promoter.documents.yaml_schema import boolean, refuse, whole_number
+from promoter.documents.yaml_schema import boolean, number, refuse, whole_number
 from promoter.documents.yaml_text import Block, Value, parse
 from promoter.errors import InvalidDocument
 
 MOST_ROWS = 65_536
+_MOST_PER_SECOND = 1000
 
 
 def max_batch_size(files: Iterable[tuple[bytes | str, str]]) -> int:
@@ -37,6 +39,21 @@ def max_batch_size(files: Iterable[tuple[bytes | str, str]]) -> int:
             "Name the chart's values.yaml before it",
         )
     return size
+
+
+def golden_rate(content: bytes | str, where: str) -> float | None:
+    """Golden requests a second, by `goldenTraffic`; None where it is not enabled. Raises InvalidDocument.
+
+    The chart has no rate of its own.
+    """
+    given = _entries(parse(content, where)).get("goldenTraffic")
+    found = {} if given is None else _entries(given)
+    if "enabled" not in found or not boolean(found["enabled"]):
+        return None
+    if "requestsPerSecond" not in found:
+        problem = "goldenTraffic is enabled and goldenTraffic.requestsPerSecond missing"
+        raise InvalidDocument(where, None, problem, "Say how many")
+    return number(above=0, at_most=_MOST_PER_SECOND)(found["requestsPerSecond"])
 
 
 def _entries(value: Value) -> Mapping[str, Value]:

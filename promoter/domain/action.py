@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 from promoter.domain.evidence import Evidence
 from promoter.domain.preflight import Preflight
+from promoter.domain.release import Rejection
 from promoter.domain.version import Digest, ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
 class StartCanary:
-    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's. preflight: the one it passed."""
+    """Begin a rollout: the canary's pods, at weight 0, and a floor under stable's.
+
+    preflight: the one it passed. back: it was stable lately, and a person wants it back. left: what is rejected with
+    it, because a person leaves it.
+    """
 
     version: ModelVersion
     digest: Digest
@@ -20,17 +25,20 @@ class StartCanary:
     reason: str
     evidence: Evidence | None = None
     preflight: Preflight | None = None
+    back: bool = False
+    left: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """Give the canary `weight` percent of the requests, and pods for the weight after it."""
+    """Give the canary `weight` percent of the requests, and pods for the weight after it. back: as in StartCanary."""
 
     version: ModelVersion
     weight: int
     replicas: int
     reason: str
     evidence: Evidence | None = None
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,12 @@ class Hold:
 
 
 Action = StartCanary | SetWeight | Promote | Reject | Withhold | Revert | Withdraw | Hold
+
+
+def is_way_back(action: Action) -> bool:
+    """Whether it takes traffic from a version that should not have it: no freeze, window or limit makes that wait."""
+    return isinstance(action, Revert | Withdraw) or (isinstance(action, StartCanary | SetWeight) and action.back)
+
 
 # How trailers, logs and JSON spell them.
 ACTION_NAMES: dict[type[Action], str] = {

@@ -41,11 +41,16 @@ class OperationPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod of a version. `reason` is Kubernetes' word for its state ("Running", "Pending", "CrashLoopBackOff")."""
+    """One pod of a version.
+
+    reason: Kubernetes' word for its state ("Running", "Pending", "CrashLoopBackOff").
+    restarts: how often its containers were started anew.
+    """
 
     name: str
     ready: bool
     reason: str = ""
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from promoter.domain.measurements import Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightState
-from promoter.domain.release import Release
+from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.upstream import Upstream
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
 from promoter.domain.window import Holiday
 
@@ -46,6 +47,21 @@ class Withheld:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the history of release.yaml tells of the version that a person wants back.
+
+    said: the commit that asks for it. until: when it stopped being stable with these files; None where it never was,
+    as far as was looked back. passed: versions that were rejected since, each by its reason, or served, by none.
+    pods: the highest floor that carried all requests since; 0 where none is recorded.
+    """
+
+    said: Change
+    until: datetime | None
+    passed: tuple[Rejection, ...] = ()
+    pods: int = 0
+
+
 NOT_ASKED = Pending("it was not asked for")
 
 
@@ -56,11 +72,14 @@ class Observation:
     changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
     it is.
     withheld: what people took away since the promoter's last commit, None where nobody did.
+    sought: of the version that a person wants back, None where nobody does.
     freezes: all that freeze.yaml states, about other models too.
     holidays: of this year and the next, from the file that the policy names.
+    upstream: what the environment upstream serves of the model, None where the policy names none.
     listing: the candidates' source, None where it did not answer.
     preflight: where the candidate's stands.
-    in_store: what the model store holds under the versions that are pinned, as far as it was asked for.
+    in_store: what the model store holds under the versions that are pinned, and under the one that upstream offers, as
+    far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
     measurements: Prometheus' answer, None where it did not give one.
     calibration: what was chosen from stable's hour before the rollout (before now, where there is no
@@ -78,8 +97,10 @@ class Observation:
     weight_since: datetime
     traits: ClusterTraits
     withheld: Withheld | None = None
+    sought: Sought | None = None
     freezes: tuple[Freeze, ...] | Unreadable = ()
     holidays: tuple[Holiday, ...] | Unreadable = ()
+    upstream: Upstream | Unreadable | None = None
     listing: Listing | None = None
     preflight: PreflightState = NOT_ASKED
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()

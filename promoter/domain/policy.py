@@ -36,12 +36,14 @@ class Source(StrEnum):
 class CandidateSource:
     """Where candidates come from: the address of a model store, or an upstream environment. Exactly one is set.
 
-    complete: by which sign a version in the store is complete.
+    complete: by which sign a version in the store is complete. upstream_soak: how long a version has been stable
+    upstream before it is offered.
     """
 
     store: str | None = None
     upstream: str | None = None
     complete: Completeness = field(default_factory=ByManifest)
+    upstream_soak: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,19 @@ class ApprovalPolicy:
     promote: Approval = Approval.NONE
 
 
+class Traffic(StrEnum):
+    """Whose requests are the evidence: people's, or the golden ones that are sent in their place."""
+
+    PEOPLE = "people"
+    GOLDEN = "golden"
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutPolicy:
     """One model's policy in one environment.
 
     max_step: how long one weight may take to prove enough for the next; longer is said, and never succeeds by itself.
+    rollback_window: how long after it stopped being stable a version comes back without analysis.
     windows: when rollouts start and rise; none: always. holidays: path of an iCalendar file with days on which no
     window is open.
     preflight: what `promoter verify` asks of a version before it serves.
@@ -124,6 +134,8 @@ class RolloutPolicy:
     guard: timedelta = timedelta(minutes=10)
     max_blind: timedelta = timedelta(seconds=60)
     max_step: timedelta = timedelta(hours=1)
+    traffic: Traffic = Traffic.PEOPLE
+    rollback_window: timedelta = timedelta(hours=24)
     windows: tuple[Window, ...] = ()
     holidays: str | None = None
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)

@@ -23,9 +23,14 @@ class Stable:
 
 
 class Promotion(StrEnum):
-    """A person's word on how the canary is promoted. FULL: it takes the place of the evidence that is still lacking."""
+    """A person's word on how the canary is promoted.
+
+    FULL: it takes the place of the evidence that is still lacking. BACK: the canary was stable lately, and stable is
+    what the person leaves; the promoter writes it where a person asked for that.
+    """
 
     FULL = "full"
+    BACK = "back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +72,26 @@ class Rejection:
 class Release:
     """What one environment serves of one model. `stable` is None before the first version.
 
-    `approved` is the version that a person agreed to start, None for none.
+    `approved` is the version that a person agreed to start, None for none. `start` is one that a person wants back,
+    with the digest by which it was stable: the only way in which a version below stable becomes a canary.
     """
 
     stable: Stable | None = None
     canary: Canary | None = None
     rejected: tuple[Rejection, ...] = ()
     approved: StoredVersion | None = None
+    start: StoredVersion | None = None
 
     def rejection(self, version: ModelVersion) -> Rejection | None:
         """The rejection of `version`, or None where it was not rejected."""
         return next((entry for entry in self.rejected if entry.version == version), None)
+
+    @property
+    def sought(self) -> StoredVersion | None:
+        """The version that a person wants back, None for none and where it is stable."""
+        if self.start is None or self.stable is None or self.start.version == self.stable.version:
+            return None
+        return self.start
 
     @property
     def pinned(self) -> tuple[StoredVersion, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -10,16 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from promoter.documents.golden_file import parse_bodies
 from promoter.domain.signature import Signature, TensorSpec
 from promoter.errors import InvalidInput
 from promoter.saved_model.protos import types_pb2
 from promoter.saved_model.rest_json import DEFAULT_SIGNATURE, read_request
 from promoter.saved_model.statuses import Code, ServingError
 from promoter.saved_model.tensors import Array, is_float, numpy_type
-
-GOLDEN_FILE = "assets.extra/golden_requests.json"
-LARGEST_BYTES = 64 * 2**20
-MOST_REQUESTS = 1000
 
 _NUMBERS = {"float16": types_pb2.DT_HALF, "float32": types_pb2.DT_FLOAT, "float64": types_pb2.DT_DOUBLE}
 
@@ -34,17 +30,9 @@ class Request:
 
 def golden_requests(content: bytes, signatures: Mapping[str, Signature], where: str) -> tuple[Request, ...]:
     """The requests in `content`: one body, or a list of bodies. Raises InvalidInput, which names `where`."""
-    try:
-        document = json.loads(content) if len(content) <= LARGEST_BYTES else None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} is not JSON: {error}") from error
-    if document is None:
-        raise InvalidInput(f"{where} is empty, or larger than {LARGEST_BYTES >> 20} MiB")
-    bodies = document if isinstance(document, list) else [document]
-    if not 1 <= len(bodies) <= MOST_REQUESTS:
-        raise InvalidInput(f"{where} holds {len(bodies)} requests: 1 to {MOST_REQUESTS} are asked")
     return tuple(
-        _request(body, signatures, f"{where}, request {number}") for number, body in enumerate(bodies, start=1)
+        _request(body, signatures, f"{where}, request {number}")
+        for number, body in enumerate(parse_bodies(content, where), start=1)
     )
 
 

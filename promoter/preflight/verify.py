@@ -14,6 +14,7 @@ from pathlib import Path
 
 from promoter.decisions.load_failure import load_failure
 from promoter.decisions.signatures import compared
+from promoter.documents.golden_file import GOLDEN_FILE, LARGEST_BYTES
 from promoter.domain.completeness import ByManifest, Completeness
 from promoter.domain.operations import refused
 from promoter.domain.preflight import (
@@ -30,7 +31,7 @@ from promoter.model_folder import open_unchanged, unreadable
 from promoter.preflight import checks
 from promoter.preflight.child import Child, Limits
 from promoter.preflight.facts import Facts, Unreadable, scanned
-from promoter.preflight.golden import GOLDEN_FILE, LARGEST_BYTES, Request, golden_requests, made_up
+from promoter.preflight.golden import Request, golden_requests, made_up
 from promoter.preflight.running import RUNNER, NotAnswered, Running
 from promoter.preflight.version_files import Fetch, NotSigned, VersionFiles, identified, version_folder
 from promoter.saved_model.statuses import ServingError

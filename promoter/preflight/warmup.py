@@ -7,11 +7,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from promoter.documents.golden_file import GOLDEN_FILE, LARGEST_BYTES
 from promoter.documents.manifest import MANIFEST_FILE
 from promoter.errors import InvalidInput
 from promoter.preflight.child import Limits
 from promoter.preflight.facts import Unreadable, scanned
-from promoter.preflight.golden import GOLDEN_FILE, LARGEST_BYTES, Request, golden_requests
+from promoter.preflight.golden import Request, golden_requests
 from promoter.preflight.version_files import SIGNATURE_FILE
 from promoter.saved_model.warmup import WARMUP_FILE, warmup_records
 

@@ -22,12 +22,10 @@ import click
 
 from promoter.domain.names import checked_name
 from promoter.errors import InvalidName
+from promoter.pacing import beats
 from promoter.sandbox.traffic_requests import ImageRequest, build_requests
 from promoter.sandbox.traffic_results import NOT_SENT, OK, ResultsFile, Tally
 from promoter.sandbox.traffic_senders import Answer, Authorities, Sender, open_senders
-
-# After a pause longer than this (a laptop that slept), what was due in it is left out, not sent at once.
-_LONGEST_LAG = 1.0
 
 _log = logging.getLogger("traffic")
 
@@ -50,7 +48,7 @@ class TrafficSource:
         self._requests = requests
         self._grpc_sender = grpc_sender
         self._rest_sender = rest_sender
-        self._interval = 1 / rate
+        self._rate = rate
         self._rest_share = rest_share
         self._max_in_flight = max_in_flight
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -59,16 +57,10 @@ class TrafficSource:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`, then wait for the answers that are still to come."""
-        due, number = time.monotonic(), 0
-        while not stop.is_set():
-            now = time.monotonic()
-            if now - due > _LONGEST_LAG:
-                due = now
-            while due <= now:
-                self._send(due, number)
-                due, number = due + self._interval, number + 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(0, due - time.monotonic()))
+        number = 0
+        async for due in beats(self._rate, stop):
+            self._send(due, number)
+            number += 1
         if self._in_flight:
             await asyncio.wait(self._in_flight)
 

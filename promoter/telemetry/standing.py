@@ -9,8 +9,10 @@ from promoter.control.reconcile import Verdict
 from promoter.decisions.halt import frozen_by
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.upstreams import held_by_upstream, soaks_until
 from promoter.decisions.windows import closed
 from promoter.domain.action import Hold
+from promoter.domain.freeze import Unreadable
 from promoter.domain.observation import NOT_ASKED, Observation
 from promoter.domain.preflight import Pending
 from promoter.domain.release import Canary
@@ -24,6 +26,7 @@ class Waiting(StrEnum):
     PREFLIGHT = "preflight"
     PAUSE = "pause"  # policy.yaml says paused
     FREEZE = "freeze"  # freeze.yaml covers it, or does not parse
+    UPSTREAM = "upstream"  # it soaks there, was taken back there, or nobody can tell
     WINDOW = "window"  # no window of policy.yaml is open, or not for long enough
     LIMITS = "limits"  # limits.yaml: others are before it
     REVERT = "revert"  # rejected; its pods go once weight 0 is live
@@ -52,6 +55,9 @@ def waits_for(verdict: Verdict, at: datetime) -> Waiting | None:
         return Waiting.LIMITS
     if seen.release.canary is not None:
         return _of_a_rollout(seen, seen.release.canary, at)
+    until = soaks_until(seen)
+    if isinstance(seen.upstream, Unreadable) or (until is not None and at < until):
+        return _word(seen, at) or Waiting.UPSTREAM
     if isinstance(seen.preflight, Pending) and seen.preflight is not NOT_ASKED:
         return _word(seen, at) or Waiting.PREFLIGHT
     if seen.preflight is not NOT_ASKED and closed(seen, at):
@@ -66,6 +72,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
         (seen.measurements is None or seen.blind_for(at) > seen.traits.stale_after, Waiting.METRICS),
         (frozen_by(seen.served, seen.freezes, at) is not None, Waiting.FREEZE),
         (seen.policy.paused, Waiting.PAUSE),
+        (held_by_upstream(seen, canary) is not None, Waiting.UPSTREAM),
         (not_live_because(seen, at) is not None, Waiting.SYNC),
         (canary.withdrawn is not None, Waiting.RESTART),
         (deployment is None or deployment.ready < canary.replicas, Waiting.PODS),

@@ -95,11 +95,14 @@ def node(kind: str, name: str, parent: dict[str, Any] | None = None, **fields: A
     return {key: value for key, value in found.items() if value is not None}
 
 
-def pod(name: str, replica_set: dict[str, Any], containers="1/1", reason="Running", health="Healthy") -> dict[str, Any]:
+def pod(
+    name: str, replica_set: dict[str, Any], containers="1/1", reason="Running", health="Healthy", restarts=0
+) -> dict[str, Any]:
     info = [
         {"name": "Status Reason", "value": reason},
         {"name": "Node", "value": "node-3"},
         {"name": "Containers", "value": containers},
+        *([{"name": "Restart Count", "value": str(restarts)}] if restarts else ()),
     ]
     return node(
         "Pod",

@@ -184,7 +184,7 @@ def test_an_application_that_argo_cd_skips_is_an_error(server, cluster):
 
 
 def test_pods_belong_to_the_version_of_their_deployment(server, cluster):
-    crashing = {"containers": "0/1", "reason": "CrashLoopBackOff", "health": "Degraded"}
+    crashing = {"containers": "0/1", "reason": "CrashLoopBackOff", "health": "Degraded", "restarts": 3}
     nodes = [*version_nodes(43, pods=({}, crashing), health="Progressing"), *version_nodes(42, pods=1)]
     answer(server, nodes=nodes)
     stable, canary = cluster.application(SERVED).deployments
@@ -192,7 +192,7 @@ def test_pods_belong_to_the_version_of_their_deployment(server, cluster):
     assert (canary.version, canary.health) == (ModelVersion(43), Health.PROGRESSING)
     assert canary.pods == (
         Pod("resnet50-v43-5c7d-0", ready=True, reason="Running"),
-        Pod("resnet50-v43-5c7d-1", ready=False, reason="CrashLoopBackOff"),
+        Pod("resnet50-v43-5c7d-1", ready=False, reason="CrashLoopBackOff", restarts=3),
     )
 
 

@@ -44,7 +44,9 @@ def test_custom_resources_of_the_examples_have_the_shape_of_their_definitions(na
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("name", ["gcs", "stable-only", "autoscaled", "gpu", "s3", "keda", "gateway-api"])
+@pytest.mark.parametrize(
+    "name", ["gcs", "stable-only", "autoscaled", "gpu", "s3", "keda", "gateway-api", "golden-traffic"]
+)
 def test_kubernetes_takes_its_own_kinds_strictly(name, version):
     own = [manifest for manifest in render(situation(name)) if manifest["kind"].lower() not in CUSTOM_RESOURCES]
     assert own

@@ -178,6 +178,16 @@ UNFIT = [
     ("gateway-api", {"route.retries.attempts": 2}, r"route\.retries\.attempts: is Istio's"),
     ("gateway-api", {"route.rateLimit.requestsPerSecond": 9}, r"route\.rateLimit: is Istio's.*do it at the gateway"),
     ("first-step", {"route.grpcHosts": ["grpc.example.com"]}, r"route\.grpcHosts: is for route\.kind gateway-api"),
+    ("golden-traffic", {"goldenTraffic.image": ""}, r"goldenTraffic\.image: name the promoter's image"),
+    ("golden-traffic", {"goldenTraffic.url": ""}, r"goldenTraffic\.url: name where callers send their requests"),
+    ("golden-traffic", {"goldenTraffic.requestsPerSecond": 0}, r"goldenTraffic\.requestsPerSecond: say how many"),
+    ("golden-traffic", {"route.hosts": ["*.example.com"]}, r"goldenTraffic\.host: .* \*\.example\.com, is none to ask"),
+    ("golden-traffic", {"route.kind": "none"}, r"goldenTraffic\.enabled: with route\.kind `none` nothing splits"),
+    (
+        "golden-traffic",
+        {"model.storageUri": "gs://shop-models/resnet50", "model.versionPolicy": "latest", "release": {}},
+        r"goldenTraffic\.enabled: golden requests are evidence for rollouts.*leave model\.versionPolicy out",
+    ),
 ]
 
 

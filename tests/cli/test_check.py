@@ -74,6 +74,16 @@ def test_what_is_broken_is_named_with_its_line(tmp_path, files, expected):
     assert "1 fault" in result.output
 
 
+def test_every_environment_whose_upstreams_lead_to_no_store_is_named(tmp_path):
+    for name, upstream in (("dev", "staging"), ("staging", "dev"), ("production", "staging")):
+        write(tmp_path, f"environments/{name}/ranker", policy=f"candidates: {{upstream: {upstream}}}\n")
+    result = check(tmp_path)
+    assert result.exit_code == 1
+    assert "environments/dev/ranker/policy.yaml: the upstreams dev, staging lead to no store" in result.output
+    assert "production/ranker/policy.yaml: the upstreams production, staging, dev lead to no store" in result.output
+    assert "3 faults" in result.output
+
+
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
@@ -183,3 +193,45 @@ def test_limits_of_what_is_not_there_are_a_fault(tmp_path, text, expected):
     result = check(tmp_path)
     assert result.exit_code == (expected is not None)
     assert expected is None or expected in result.output
+
+
+GOLDEN_POLICY = POLICY + "traffic: golden\nevidence: {margin: 0.02}\n"
+
+
+def sends(rate):
+    return f"goldenTraffic: {{enabled: true, requestsPerSecond: {rate}}}\n"
+
+
+def test_the_rate_of_golden_requests_is_told_as_time(tmp_path):
+    result = check(write(tmp_path, policy=GOLDEN_POLICY, values=sends(5)))
+    assert result.exit_code == 0
+    assert (
+        "production/ranker: 5 golden requests a second bring 480 to the canary in 6m at max_weight 30 %"
+        in result.stdout
+    )
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("policy", "values", "expected"),
+    [
+        (
+            GOLDEN_POLICY,
+            "model: {name: ranker}\n",
+            "policy.yaml: traffic is golden, and environments/production/ranker/",
+        ),
+        (POLICY, sends(5), "values.yaml: goldenTraffic is enabled, and the evidence will be golden requests among"),
+        (GOLDEN_POLICY, sends(0.1), "policy.yaml: with golden requests alone no rollout can end within max_step (1h)"),
+    ],
+)
+def test_golden_requests_that_will_not_do_are_warned_of(tmp_path, policy, values, expected):
+    result = check(write(tmp_path, policy=policy, values=values))
+    assert result.exit_code == 0
+    assert f"warning: environments/production/ranker/{expected}" in result.stderr
+    assert "golden requests a second bring" not in result.stdout
+
+
+def test_golden_requests_without_a_rate_are_a_fault(tmp_path):
+    result = check(write(tmp_path, policy=GOLDEN_POLICY, values="goldenTraffic: {enabled: true}\n"))
+    assert result.exit_code == 1
+    assert "goldenTraffic.requestsPerSecond missing" in result.stderr

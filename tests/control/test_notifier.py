@@ -213,6 +213,9 @@ def test_a_question_is_told_without_an_address_where_the_forge_is_away(promoter,
     world.forge.down = "the forge is away"
     promoter(world)
     world.run(60)
+    time.sleep(0.2)
+    assert server.requests == []
+    world.run(60)
     eventually(lambda: len(server.requests) == 1)
     assert json.loads(server.requests[0].body)["message"].endswith("docs/forges.md says how to agree.")
 

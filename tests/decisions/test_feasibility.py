@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from promoter.decisions.bound import ExcessBound
 from promoter.decisions.feasibility import cannot_end, need
-from promoter.domain.policy import EvidencePolicy, RampPolicy
+from promoter.domain.policy import EvidencePolicy, RampPolicy, Traffic
 
 # Canary requests until the bound is under the margin, at a weight of 10 % (beta 5 %):
 # the table that the design was made from.
@@ -90,6 +91,12 @@ def test_what_nothing_helps_against_is_said_too(changes, rate, expected):
     said = cannot_end(asked(**changes), phi=1.0, base=0.2, rate=rate)
     assert said is not None
     assert expected in said
+
+
+def test_without_golden_requests_their_sender_is_named():
+    said = cannot_end(replace(asked(), traffic=Traffic.GOLDEN), phi=1.0, base=0.0, rate=0.0)
+    assert said is not None
+    assert said.endswith("takes some: see whether what sends golden requests runs")
 
 
 def test_a_bound_after_no_request_is_the_bound():

@@ -35,6 +35,7 @@ def test_every_key_is_read():
         b"""\
 candidates:
   upstream: staging
+  upstream_soak: 2h
 evidence: {false_revert: 0.001, false_promote: 0.1, margin: 0.02, interval: 5s}
 limits: {error_ratio: 0.02, latency_p99_ms: 250}
 ramp: {budget: 12.5, max_weight: 40, steps: [1, 5, 40]}
@@ -50,7 +51,7 @@ paused: true
         WHERE,
     )
     assert found == RolloutPolicy(
-        candidates=CandidateSource(upstream="staging"),
+        candidates=CandidateSource(upstream="staging", upstream_soak=timedelta(hours=2)),
         evidence=EvidencePolicy(0.001, 0.1, 0.02, timedelta(seconds=5)),
         limits=Limits(0.02, 250.0),
         ramp=RampPolicy(12.5, 40, (1, 5, 40)),
@@ -118,6 +119,8 @@ def test_a_store_is_taken_as_it_is_written(store):
         ("candidates: {store: 'gs://a/b', complete: {marker: a/b}}\n", 1, "is not the name of a marker"),
         ("candidates: {store: 'gs://a/b', complete: {marker: manifest.json}}\n", 1, "leave `complete` away"),
         ("candidates: {store: 'gs://a/b', complete: {quiet: 5s}}\n", 1, "Write a duration from 1m to 7d"),
+        ("candidates: {store: gs://b/m, upstream_soak: 5m}\n", 1, "Remove `upstream_soak`"),
+        ("candidates: {upstream: staging, upstream_soak: soon}\n", 1, "soon"),
         ("candidates: {upstream: staging, complete: {quiet: 5m}}\n", 1, "Remove `complete`"),
         (STORE + "soak: 5\n", 2, "soak: '5' is not a duration: write it like 90s, 5m, 1h30m or 2d"),
         (STORE + "\nmax_blind: 9s\n", 3, "max_blind is 9s. Write a duration from 10s to 366d"),
@@ -143,6 +146,7 @@ def test_a_store_is_taken_as_it_is_written(store):
             "ramp.steps[1] is 5, not above 5 before it. Write the steps",
         ),
         (STORE + "ramp: {steps: 5}\n", 2, "ramp.steps is 5, not a list. Write a list"),
+        (STORE + "traffic: silver\n", 2, "traffic: 'silver' is none of people, golden"),
         (STORE + "approval:\n  start: later\n", 3, "approval.start: 'later' is none of none, pull-request"),
         (
             STORE + "approval: {stop: none}\n",

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from promoter.adapters.golden_recorder import recording
 from promoter.cli import main
+from promoter.documents.golden_file import GOLDEN_FILE
 from promoter.domain.preflight import Outcome
 from promoter.errors import InvalidInput, Unavailable
-from promoter.preflight.golden import GOLDEN_FILE
 from promoter.saved_model.protos import prediction_log_pb2
 from promoter.saved_model.records import read_records
 from promoter.saved_model.warmup import WARMUP_FILE

@@ -195,6 +195,28 @@ def test_pods_that_go_away_at_full_weight_do_not_condemn_the_version():
     assert world.release.canary.withdrawn == "none of its pods is Ready"
 
 
+def test_pods_that_die_of_requests_a_second_time_condemn_the_version():
+    world = World(versions=[42, 43])
+    for restarts in (0, 1):
+        assert world.run(300, until=lambda: world.weight > 0)
+        world.behaviour[43] = Behaviour(starts_after=10_000, pod_reason="OOMKilled", restarts=restarts)
+        assert world.run(60, until=lambda: world.weight == 0)
+        world.behaviour[43] = Behaviour(restarts=restarts + 1)
+    [rejection] = world.release.rejected
+    assert rejection.reason == "its pods die when requests come: OOMKilled"
+
+
+def test_pods_that_vanish_a_second_time_without_having_died_do_not():
+    world = World(versions=[42, 43])
+    for _ in range(2):
+        assert world.run(300, until=lambda: world.weight > 0)
+        world.behaviour[43] = Behaviour(starts_after=10_000, pod_reason="Pending", restarts=1)
+        assert world.run(60, until=lambda: world.weight == 0)
+        world.behaviour[43] = Behaviour()
+    assert world.release.rejected == ()
+    assert world.release.canary.withdrawals == 2
+
+
 def test_a_canary_that_does_not_come_up_is_reverted_and_one_without_room_is_withdrawn():
     broken = World(versions=[42, 43])
     broken.behaviour[43] = Behaviour(health=Health.DEGRADED, pod_reason="CrashLoopBackOff")

@@ -265,7 +265,7 @@ def test_a_persons_commit_and_one_without_trailers_are_named_with_their_author()
 
 
 def test_an_upstreams_version_is_the_one_that_was_stable_there_at_that_time():
-    world = World(POLICY.replace('store: "file:///models/ranker"', "upstream: staging"))
+    world = World(POLICY.replace('store: "file:///models/ranker"', "upstream: staging"), versions=(42, 43, 44))
     staging = replace(RANKER, environment="staging")
     release = f"release:\n  stable:\n    version: 43\n    digest: {digest(43)}\n"
     world.repository.person({staging.release_path: release, staging.policy_path: POLICY + "paused: true\n"})

@@ -77,12 +77,12 @@ def test_a_rejection_that_a_person_removes_makes_the_version_a_candidate_again()
 
 def test_production_takes_what_is_stable_upstream():
     upstream = "environments/staging/ranker/release.yaml"
-    world = World(versions=[42])
+    world = World(versions=[42, 43])
     policy = world.repository.head["tree"][RANKER.policy_path].decode()
     world.repository.person(
         {
             RANKER.policy_path: policy.replace('store: "file:///models/ranker"', "upstream: staging"),
-            upstream: STABLE_ONLY.replace("42", "43"),
+            upstream: STABLE_ONLY.replace("42", "43").replace(str(digest(42)), str(digest(43))),
             "environments/staging/ranker/policy.yaml": policy,
         }
     )

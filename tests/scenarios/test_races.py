@@ -18,7 +18,7 @@ from builders import NOON, RANKER, application, arm, deployment, digest, interva
 from fakes import FakeRepository
 from test_verbs import Person
 
-from promoter.control import act, observe, verbs
+from promoter.control import act, backwards, observe, verbs
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.rollout import decide
 from promoter.decisions.trial import Trial
@@ -29,6 +29,7 @@ from promoter.domain.measurements import Measurements
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.policy import Bet
 from promoter.domain.preflight import Waived
+from promoter.domain.release import Promotion
 from promoter.domain.repository import Lineage
 from promoter.domain.version import Listing
 from promoter.errors import HeadMoved, InvalidInput
@@ -55,7 +56,8 @@ class Race:
         self.dice = random.Random(seed)
         self.now = NOON
         self.repository = FakeRepository(self)
-        self.repository.person({RANKER.policy_path: POLICY, RANKER.release_path: BEGIN}, "Serve ranker")
+        self.policy = POLICY + f"rollback_window: {self.dice.choice(('1h', '90s'))}\n"
+        self.repository.person({RANKER.policy_path: self.policy, RANKER.release_path: BEGIN}, "Serve ranker")
         ports = Ports(self.repository, None, None, None, None)
         self.promoters = [Observer(ports, ClusterTraits(), timedelta(seconds=5)) for _ in range(2)]
         self.surveyed = []
@@ -121,7 +123,8 @@ class Race:
                 ("resume", "ranker", None),
                 ("freeze", None, None, None),
                 ("unfreeze", None, None),
-                ("retry", "ranker", None, version(self.dice.randint(43, self.newest))),
+                ("retry", "ranker", None, version(self.dice.randint(42, self.newest))),
+                ("rollback", "ranker", None, version(self.dice.randint(42, self.newest))),
             )
         )
         with suppress(InvalidInput):
@@ -158,7 +161,9 @@ class Race:
             release = replace(self.release, canary=None)
             text = act.write_release(b"", release, RANKER.release_path)
             self.by_people(
-                lambda: self.repository.person({RANKER.release_path: text, RANKER.policy_path: POLICY, "docs/a": "b"})
+                lambda: self.repository.person(
+                    {RANKER.release_path: text, RANKER.policy_path: self.policy, "docs/a": "b"}
+                )
             )
 
     def git_revert(self):
@@ -183,8 +188,11 @@ class Race:
         after = self.readable()
         gone = {pin.version for pin in before.pinned} - {pin.version for pin in after.pinned}
         offered = {entry.version for entry in before.rejected} - {entry.version for entry in after.rejected}
-        self.out |= {entry for entry in gone if after.stable is None or entry > after.stable.version}
-        self.out -= {pin.version for pin in after.pinned} | offered
+        marked = {after.start.version} if after.start else set()
+        self.out |= {entry for entry in gone if entry in marked or entry > after.stable.version}
+        # A mark that comes back by the same edit that takes its version away is a revert, and asks for nothing.
+        wanted = marked - gone if after.start != before.start else set()
+        self.out -= {pin.version for pin in after.pinned} | offered | wanted
 
     def readable(self):
         for text in self.texts():
@@ -273,6 +281,7 @@ class Race:
         assert not moved, "a push is compare-and-swap"
         assert [entry["id"] for entry in self.repository.commits[:-1]] == history, "no commit is ever taken away"
         self.happened[type(action).__name__] += 1
+        self.happened["back"] += getattr(action, "back", False)
         self.check(seen, action, draft, mood=mood, live=live, ready=ready, at=at)
 
     # What must hold of every commit of the promoter's.
@@ -287,13 +296,18 @@ class Race:
         starts = new is not None and (old is None or old.version != new.version)
         rises = new is not None and new.weight > (old.weight if old else 0)
         promoted = before.stable.version != after.stable.version
+        back = getattr(action, "back", False)
         if starts or rises or promoted:
-            assert mood != "blind", "silence never promotes"
             assert live, "nothing rises before the last commit is live"
+        if back:
+            assert (new.version, 0) == (before.start.version if starts else old.version, old.weight if old else 0)
+            assert self.was_stable(new.version), "only what was stable goes back"
+        elif starts or rises or promoted:
+            assert mood != "blind", "silence never promotes"
             held = seen.policy.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
             assert not held, "nothing starts or rises while people say so"
         if starts:
-            self.check_start(before, new)
+            self.check_start(before, after)
         if rises:
             self.check_rise(before, new, mood=mood, ready=ready)
         if promoted:
@@ -304,14 +318,27 @@ class Race:
         elif old is not None:
             self.check_way_back(before, after, mood=mood, live=live)
 
-    def check_start(self, before, new):
+    def was_stable(self, wanted):
+        for text in self.texts():
+            with suppress(InvalidInput):
+                stable = observe.parse_release(text, RANKER.release_path).stable
+                if stable.version == wanted:
+                    return True
+        return False
+
+    def check_start(self, before, after):
+        new = after.canary
         assert new.weight == 0
+        if new.version < before.stable.version:
+            assert before.start.version == new.version, "only a person makes a canary of an older version"
+            assert after.rejection(before.stable.version), "what a person leaves is not offered again"
         assert new.version not in self.out, "what people took out of service stays out"
         assert before.rejection(new.version) is None
 
     def check_rise(self, before, new, *, mood, ready):
         old = before.canary
-        assert mood in ("good", "thin"), "nothing rises on a sign of harm"
+        forbidden = ("harm",) if old.promote is Promotion.BACK else ("sign", "harm")
+        assert mood not in forbidden, "nothing rises on a sign of harm"
         assert ready or old.replicas == 1, "pods come before requests"
         assert before.rejection(new.version) is None
         if new.weight == 100:
@@ -335,6 +362,7 @@ def quick(monkeypatch):
     """Files that were read before are remembered by their content; forecasts in messages are left out."""
     for module, name in (
         (observe, "parse_release"),
+        (backwards, "parse_release"),
         (observe, "parse_policy"),
         (observe, "parse_freezes"),
         (verbs, "parse_release"),
@@ -361,5 +389,5 @@ def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of
             raise AssertionError(f"interleaving {seed}: {error}; so far: {', '.join(race.done)}") from error
         happened += race.happened
     # A race in which nothing happens would keep every rule.
-    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "lost"}
+    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "back", "lost"}
     assert min(happened.values()) >= 10, happened

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import RANKER, version
-from fakes import FakePreflights, World
+from builders import RANKER, digest, version
+from fakes import POLICY, FakePreflights, World
 
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.documents.commit_message import read_trailers
@@ -377,3 +377,38 @@ def test_a_withdrawn_canary_starts_again_at_once_when_a_person_says_so_and_not_w
     person.says("start", "ranker", None, version(43))
     assert world.run(30, until=lambda: world.weight > 0)
     assert world.release.canary.withdrawals == 1
+
+
+def test_a_verb_approves_a_start_as_the_pull_request_would_and_for_these_files_alone():
+    world = World(policy=POLICY + "approval: {start: pull-request}\n", versions=(42, 43))
+    person = Person(world)
+    with pytest.raises(InvalidInput, match="give their --digest"):
+        person.says("start", "ranker", None, version(43))
+    with pytest.raises(InvalidInput, match="42 is not above 42"):
+        person.says("start", "ranker", None, version(42), digest(42))
+    world.run(30)
+    assert world.release.canary is None
+    person.says("start", "ranker", None, version(43), digest(43))
+    with pytest.raises(InvalidInput, match="approved already"):
+        person.says("start", "ranker", None, version(43), digest(43))
+    assert world.run(60, until=lambda: world.release.canary is not None)
+    assert world.release.approved is None
+    with pytest.raises(InvalidInput, match="no withdrawn canary"):
+        person.says("start", "ranker", None, version(44), digest(44))
+
+
+def test_a_verb_approves_a_promotion_and_the_evidence_is_asked_for_all_the_same():
+    world = World(policy=POLICY + "approval: {promote: pull-request}\n", versions=(42, 43))
+    assert world.run(300, until=lambda: world.weight > 0)
+    Person(world).says("approve_promotion", "ranker", None)
+    world.run(10)
+    assert world.weight < 100
+    with pytest.raises(InvalidInput, match="approved already"):
+        Person(world).says("approve_promotion", "ranker", None)
+    assert world.run(900, until=lambda: world.release.stable.version == version(43))
+
+
+def test_nobody_approves_what_no_policy_asks_for():
+    world = in_flight()
+    with pytest.raises(InvalidInput, match=r"asks for nobody's approval: say --full"):
+        Person(world).says("approve_promotion", "ranker", None)

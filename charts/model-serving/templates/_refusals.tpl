@@ -120,6 +120,30 @@ context.
     {{- fail (printf "route.grpcHosts: is for route.kind gateway-api; with `%s` route.hosts take both protocols" .kind) }}
   {{- end }}
 {{- end }}
+
+{{- /* Golden requests. */}}
+{{- with $values.goldenTraffic }}
+{{- if .enabled }}
+  {{- if ne $policy "release" }}
+    {{- fail "goldenTraffic.enabled: golden requests are evidence for rollouts, and without a release there are none; leave model.versionPolicy out" }}
+  {{- end }}
+  {{- if eq $values.route.kind "none" }}
+    {{- fail "goldenTraffic.enabled: with route.kind `none` nothing splits the requests; take istio or gateway-api" }}
+  {{- end }}
+  {{- if not .image }}
+    {{- fail "goldenTraffic.image: name the promoter's image, whose `promoter golden send` sends the requests" }}
+  {{- end }}
+  {{- if not .url }}
+    {{- fail "goldenTraffic.url: name where callers send their requests: the gateway, as http://gateway.istio-ingress, or inside a mesh a host of the route" }}
+  {{- end }}
+  {{- if not .requestsPerSecond }}
+    {{- fail "goldenTraffic.requestsPerSecond: say how many; `promoter check` tells how long a rollout takes with it" }}
+  {{- end }}
+  {{- if and (not .host) (hasPrefix "*" (first $values.route.hosts)) }}
+    {{- fail (printf "goldenTraffic.host: the route's first host, %s, is none to ask for; name one" (first $values.route.hosts)) }}
+  {{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/*

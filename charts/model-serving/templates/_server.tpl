@@ -139,16 +139,9 @@ Takes {root, live}.
     - secretRef:
         name: {{ . }}
   {{- end }}
-  {{- if or $storage.region $storage.endpoint }}
+  {{- with include "model-serving.s3Env" .root | trim }}
   env:
-    {{- with $storage.region }}
-    - name: AWS_REGION
-      value: {{ . | quote }}
-    {{- end }}
-    {{- with $storage.endpoint }}
-    - name: AWS_ENDPOINT_URL_S3
-      value: {{ . | quote }}
-    {{- end }}
+    {{- . | nindent 4 }}
   {{- end }}
   resources:
     {{- /* What the server is given it uses later: a pod's size is the larger of both. */}}
@@ -164,6 +157,20 @@ Takes {root, live}.
       mountPath: {{ include "model-serving.basePath" .root | quote }}
     - name: tmp
       mountPath: /tmp
+{{- end }}
+
+{{/*
+The variables that tell a container of the promoter's image where its s3:// store is. Takes the root context.
+*/}}
+{{- define "model-serving.s3Env" -}}
+{{- with .Values.storage.s3.region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.storage.s3.endpoint }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/*
@@ -189,5 +196,51 @@ fsGroup: {{ int . }}
 {{- end }}
 seccompProfile:
   type: RuntimeDefault
+{{- end }}
+{{- end }}
+
+{{/*
+What every pod reaches that asks the network for anything: names, the store where it is a bucket, and with a sidecar its
+control plane. Takes the root context.
+*/}}
+{{- define "model-serving.egress" -}}
+{{- with .Values.networkPolicy }}
+- ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+      protocol: TCP
+{{- if not (hasPrefix "file://" $.Values.model.storageUri) }}
+# The store.
+- to:
+    {{- range .store.cidrs }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+  ports:
+    {{- range .store.ports }}
+    - port: {{ int . }}
+      protocol: TCP
+    {{- end }}
+# Whose workload identity is asked for on the node.
+- to:
+    - ipBlock:
+        cidr: 169.254.0.0/16
+  ports:
+    {{- range list 80 988 }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- end }}
+{{- if eq $.Values.route.kind "istio" }}
+# The sidecar's control plane.
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .istioNamespace }}
+  ports:
+    - port: 15012
+      protocol: TCP
+{{- end }}
 {{- end }}
 {{- end }}

@@ -86,6 +86,13 @@ def course(serving, history, client):
 
 def pytest_collection_modifyitems(items):
     """In the order in which versions follow each other: what one file leaves the next one begins with."""
-    order = ("test_verdict_to_traffic.py", "test_whole_loop.py", "test_faults_on_a_cluster.py")
+    order = (
+        # Before the installation that the others share: it wants a cluster that serves no models.
+        "test_installation_by_the_document.py",
+        "test_verdict_to_traffic.py",
+        "test_whole_loop.py",
+        "test_faults_on_a_cluster.py",
+        "test_faults_of_the_cluster.py",
+    )
     ours = [item for item in items if item.path.name in order]
     items[:] = [item for item in items if item not in ours] + sorted(ours, key=lambda item: order.index(item.path.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import yaml
 from e2e_commands import Checkout, applied, got, kubectl, promoter
+from e2e_kept import Kept
 from e2e_routes import ISTIO
 
 from promoter.domain.names import ServedModel
@@ -22,8 +22,6 @@ from promoter.domain.names import ServedModel
 PROJECT = Path(__file__).parents[3]
 MODEL = "resnet50"
 PODS = 3
-
-_KEPT = ("argocd-cm", "argocd-rbac-cm", "argocd-notifications-cm")
 
 # Less proof than a shop would ask for: a rollout ends in minutes at 60 requests a second.
 POLICY = """\
@@ -55,7 +53,7 @@ class Installation:
         self.target = place.gateway_target
         self.checkout = None
         self._promoter = None
-        self._before = {}
+        self._kept = None
         self.argocd_token_file = folder / "argocd-token"
         self.argocd_token_file.write_text(place.argocd_token, encoding="utf-8")
         self.git_token_file = folder / "git-token"
@@ -67,7 +65,7 @@ class Installation:
             raise AssertionError(
                 f"the cluster serves models already: ApplicationSet models of {there['metadata']['namespace']}"
             )
-        self._before = {name: self._data(name) for name in _KEPT}
+        self._kept = Kept(self.place.argocd_namespace)
         self.store_folder.mkdir(parents=True)
         for made in (self.store_folder.parent, self.store_folder):
             made.chmod(0o755)
@@ -92,18 +90,11 @@ class Installation:
         kubectl(
             "delete", "namespace", self.name, f"{self.name}-gateway", "--ignore-not-found", "--wait=false", check=False
         )
-        for name, before in self._before.items():
-            added = [key for key in self._data(name) or {} if key not in (before or {})]
-            if added:
-                patch = json.dumps({"data": dict.fromkeys(added)})
-                kubectl("patch", "configmap", name, *argocd[:2], "--type=merge", "--patch", patch, check=False)
+        if self._kept is not None:
+            self._kept.restore()
         if self.checkout is not None:
             self.checkout.drop_branch()
         shutil.rmtree(self.store_folder.parent, ignore_errors=True)
-
-    def _data(self, name):
-        found = got("configmap", name, "--namespace", self.place.argocd_namespace)
-        return None if found is None else found.get("data")
 
     def _told(self):
         return ("--repo", self.place.repository, "--branch", self.name, "--environment", self.name)
@@ -199,12 +190,13 @@ class Installation:
         }
         return {**{name: value for name, value in os.environ.items() if not name.startswith("PROMOTER_")}, **ours}
 
-    def start_promoter(self):
+    def start_promoter(self, **settings):
+        """settings: what is to be otherwise than `settings` says."""
         assert self._promoter is None
         log = self.promoter_log.open("ab")
         with log:
             command = [sys.executable, "-m", "promoter", "run"]
-            self._promoter = subprocess.Popen(command, env=self.settings(), stderr=log, stdout=log)
+            self._promoter = subprocess.Popen(command, env=self.settings() | settings, stderr=log, stdout=log)
 
     def stop_promoter(self):
         process, self._promoter = self._promoter, None

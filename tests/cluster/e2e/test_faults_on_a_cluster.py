@@ -1,7 +1,4 @@
-"""What goes wrong around a rollout on a real cluster, and that no caller notices. The tests follow each other.
-
-Not here: Argo CD that is down, for which this cluster's owner would have to stop it.
-"""
+"""What goes wrong around a rollout on a real cluster, and that no caller notices. The tests follow each other."""
 
 from __future__ import annotations
 
