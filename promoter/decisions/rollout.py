@@ -10,7 +10,7 @@ from promoter.decisions.start import first_version, next_candidate
 from promoter.decisions.trial import Trial
 from promoter.decisions.verdict import judge
 from promoter.decisions.windows import within_windows
-from promoter.domain.action import Action, Revert, Withdraw, is_way_back
+from promoter.domain.action import Action, is_way_back
 from promoter.domain.observation import Observation
 from promoter.domain.release import Promotion
 
@@ -19,9 +19,7 @@ def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
     action = within_windows(seen, _wanted(seen, now), now)
     canary = seen.release.canary
-    # Weight 0 is reached already where only the pods of a rejected canary are left to go.
-    spent = isinstance(action, Revert | Withdraw) and (canary is None or canary.weight == 0)
-    if is_way_back(action) and not spent:
+    if is_way_back(action) and canary is not None and canary.weight > 0:
         return action
     return withheld(seen) or action
 

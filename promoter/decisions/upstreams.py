@@ -89,7 +89,12 @@ def upstream_took_back(seen: Observation, canary: Canary) -> str | None:
     if not rejected and stable is not None and stable.version > canary.version:
         return None
     change, where = upstream.taken_back, upstream.served.environment
-    now_there = f"{where} serves {stable.version}" if stable else f"{where} has no stable version"
+    if stable is None:
+        now_there = f"{where} has no stable version"
+    elif stable.version == canary.version:
+        now_there = f"{where} {'rejects it' if rejected else 'serves other files under that number'}"
+    else:
+        now_there = f"{where} serves {stable.version}"
     return (
         f"{canary.version} was taken back upstream: {now_there} since commit {change.revision[:12]} by {change.author}"
     )

@@ -29,7 +29,7 @@ from promoter.domain.completeness import ByManifest
 from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
 from promoter.domain.policy import CandidateSource
-from promoter.domain.release import Rejection, Release
+from promoter.domain.release import Rejection, Release, Stable
 from promoter.domain.upstream import Upstream
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion
 
@@ -123,7 +123,8 @@ def under_way(theirs, weight):
     ("theirs", "told"),
     [
         (release(stable(42)), "staging serves 42"),
-        (release(stable(43), rejected=[Rejection(version(43), "Ada")]), "staging serves 43"),
+        (release(stable(43), rejected=[Rejection(version(43), "Ada")]), "staging rejects it"),
+        (Release(Stable(version(43), digest(7))), "staging serves other files under that number"),
         (Release(), "staging has no stable version"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from adapters.git_remote import BareRemote
 from adapters.git_server import serving
-from adapters.scripted_server import scripted_server
+from scripted_server import scripted_server
 
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.stores import AllowedStores, FileStore

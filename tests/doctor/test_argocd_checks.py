@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from adapters.scripted_server import as_json, body, silent, status
+from scripted_server import as_json, body, silent, status
 
 from promoter.doctor import argocd_checks, git_checks
 from promoter.doctor.finding import Status, examine

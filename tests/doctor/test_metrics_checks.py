@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from adapters.scripted_server import body
 from real_prometheus import real_prometheus
+from scripted_server import body
 
 from promoter.doctor import git_checks, metrics_checks
 from promoter.doctor.finding import Status, examine

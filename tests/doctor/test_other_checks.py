@@ -9,8 +9,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from adapters.scripted_server import body, scripted_server
 from click.testing import CliRunner
+from scripted_server import body, scripted_server
 
 from promoter.adapters.forges import ForgePlace, GiteaForge
 from promoter.cli import main

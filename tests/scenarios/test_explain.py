@@ -274,3 +274,18 @@ def test_an_upstreams_version_is_the_one_that_was_stable_there_at_that_time():
     found = explained(world)
     assert outcomes(found) == set()
     assert found[0].recorded.action == "start-canary"
+
+
+def test_a_withdrawal_because_upstream_took_the_version_back_is_found_again_in_git():
+    world = World(POLICY.replace('store: "file:///models/ranker"', "upstream: staging"), versions=(42, 43))
+    staging = replace(RANKER, environment="staging")
+    release = f"release:\n  stable:\n    version: 43\n    digest: {digest(43)}\n"
+    world.repository.person({staging.release_path: release, staging.policy_path: POLICY + "paused: true\n"})
+    assert world.run(600, until=lambda: world.weight > 0)
+    before = release.replace("43", "42").replace(str(digest(43)), str(digest(42)))
+    world.repository.person({staging.release_path: before}, author="Ada")
+    assert world.run(30, until=lambda: world.weight == 0)
+    found = next(entry for entry in reversed(explained(world)) if entry.served == RANKER)
+    assert found.recorded.action == "withdraw"
+    assert found.outcome is Outcome.SAME
+    assert "43 was taken back upstream: staging serves 42" in found.reason
