@@ -12,7 +12,7 @@ from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
-from promoter.domain.pull_request import CommitStatus, PullRequest
+from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
@@ -164,6 +164,18 @@ class Forge(Protocol):
 
     def close_pull_request(self, number: int, reason: str) -> None:
         """Say why as a comment, and close it without merging. reason: Markdown."""
+
+    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
+        """What was said on a pull request since then, the oldest first. Of very many, the newest."""
+
+    def commenter(self, comment: Comment) -> Commenter | None:
+        """Who wrote `comment`, with the right that they have now; None where the forge knows or tells nothing."""
+
+    def comment(self, number: int, body: str) -> None:
+        """Say something on a pull request. body: Markdown."""
+
+    def commit_url(self, revision: Revision) -> str:
+        """The page of a commit. Asks nobody."""
 
     def delete_branch(self, branch: str) -> None:
         """Take a branch away; where there is none, nothing happens."""

@@ -73,11 +73,15 @@ class WorkflowServer:
 
 @dataclass(frozen=True, slots=True)
 class ForgeServer:
-    """The repository's page on its forge, and the file of a token that may open pull requests there."""
+    """The repository's page on its forge, and the file of a token that may open pull requests there.
+
+    rights_token_file: of one that may ask what people may do, None for the same.
+    """
 
     kind: ForgeKind
     url: str
     token_file: Path
+    rights_token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ def _forge(read: _Reader) -> ForgeServer | None:
     if token_file is None:
         read.fault("FORGE_TOKEN_FILE", "is not set, and PROMOTER_FORGE needs a token")
         return None
-    return ForgeServer(cast("ForgeKind", kind), url, token_file)
+    return ForgeServer(cast("ForgeKind", kind), url, token_file, read.path("FORGE_RIGHTS_TOKEN_FILE"))
 
 
 def _webhook_secret(read: _Reader) -> Path | None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from builders import NOON, RANKER, digest, stored, version
 
 from promoter.control.approvals import Approvals
+from promoter.control.comments import Comments
 from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
 from promoter.control.reconcile import Reconciler
@@ -25,7 +27,7 @@ from promoter.domain.application import Application, Deployment, Health, Operati
 from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements, RequestSeries, TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
-from promoter.domain.pull_request import PullRequest, PullRequestState
+from promoter.domain.pull_request import Comment, Commenter, PullRequest, PullRequestState
 from promoter.domain.repository import Change, Commit, Inventory
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
 from promoter.errors import (
@@ -253,7 +255,7 @@ class World:
         self.cluster = FakeCluster(self)
         self.metrics = FakeMetrics(self)
         self.preflights = None
-        self.forge = forge or FakeForge(self.repository)
+        self.forge = forge or FakeForge(self.repository, clock=lambda: self.now)
         text = "release: {}\n"
         if stable:
             text = f"release:\n  stable:\n    version: {stable}\n    digest: {digest(stable)}\n"
@@ -273,7 +275,7 @@ class World:
         observer = Observer(self.ports, self.traits, timedelta(seconds=5))
         self.reconciler = Reconciler(self.ports, observer)
         tells = Statuses(self.forge, lambda served: f"https://argocd.example/applications/{served.application}")
-        people = [tells, Approvals(self.repository, self.forge)]
+        people = [tells, Approvals(self.repository, self.forge), Comments(self.repository, self.forge)]
         self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now, audiences=people)
 
     @property
@@ -325,7 +327,9 @@ class FakeForge:
 
     repository: FakeRepository
     pulls: dict = field(default_factory=dict)
-    comments: dict = field(default_factory=lambda: defaultdict(list))
+    clock: Callable[[], datetime] = lambda: NOON
+    said: dict = field(default_factory=lambda: defaultdict(list))
+    writers: dict = field(default_factory=lambda: {"ada": True, "eve": False})
     statuses: dict = field(default_factory=lambda: defaultdict(list))
     calls: int = 0
     down: str | None = None
@@ -353,7 +357,7 @@ class FakeForge:
         assert branch in self.repository.offered
         number = len(self.pulls) + 1
         url = f"https://forge.example/shop/models/pulls/{number}"
-        self.pulls[number] = PullRequest(number, branch, title, body, PullRequestState.OPEN, url)
+        self.pulls[number] = PullRequest(number, branch, title, body, PullRequestState.OPEN, url, author="promoter")
         return self.pulls[number]
 
     def change_pull_request(self, number, title, body):
@@ -363,8 +367,37 @@ class FakeForge:
 
     def close_pull_request(self, number, reason):
         self._called()
-        self.comments[number].append(reason)
+        self.comment(number, reason)
         self.decline(number)
+
+    def comment(self, number, body):
+        self._called()
+        self.speak(number, body, "promoter")
+
+    def comments(self, number, since):
+        self._called()
+        return tuple(one for one in self.said[number] if one.at >= since)
+
+    def commenter(self, comment):
+        self._called()
+        if comment.author not in self.writers:
+            return None
+        name = comment.author
+        return Commenter(name, f"{name.title()} of Tests", f"{name}@example.com", self.writers[name])
+
+    def commit_url(self, revision):
+        return f"https://forge.example/shop/models/commit/{revision}"
+
+    def speak(self, number, text, who="ada", ago=timedelta()):
+        """Somebody comments on a pull request; its address."""
+        key = 1 + sum(map(len, self.said.values()))
+        url = f"{self.pulls[number].url}#comment-{key}"
+        self.said[number].append(Comment(key, who, len(who), text, self.clock() - ago, url))
+        return url
+
+    def texts(self, number):
+        """What stands on a pull request, the oldest first."""
+        return [one.text for one in self.said[number]]
 
     def delete_branch(self, branch):
         self._called()

@@ -76,6 +76,16 @@ class Gitea:
         assert response.ok, response.text
         return name, response.json()["sha1"]
 
+    def reading_token(self) -> str:
+        """A token of an administrator that changes nothing."""
+        # Only a password makes tokens, and of an administrator of a site that is not ours we have none.
+        name, _ = self.person("auditor")
+        self.api("PATCH", f"/admin/users/{name}", {"source_id": 0, "login_name": name, "admin": True})
+        scopes = {"name": "reading", "scopes": ["read:repository"]}
+        made = requests.post(f"{self.url}/api/v1/users/{name}/tokens", json=scopes, auth=(name, PASSWORD), timeout=30)
+        assert made.ok, made.text
+        return made.json()["sha1"]
+
     def repository(self, name: str, *writers: str) -> str:
         """The path of a new, empty repository, whose name is made unique."""
         name = f"{name}-{uuid.uuid4().hex[:6]}"

@@ -12,7 +12,17 @@ import click
 from prometheus_client import CollectorRegistry
 
 from promoter.cli.drafts import show_draft
-from promoter.cli.wiring import approvals, lease, notifier, reconciler, repository, statuses, tells_errors, told
+from promoter.cli.wiring import (
+    approvals,
+    comments,
+    lease,
+    notifier,
+    reconciler,
+    repository,
+    statuses,
+    tells_errors,
+    told,
+)
 from promoter.control.beside import Beside
 from promoter.control.loop import LONGEST_BACKOFF, Audience, Loop
 from promoter.control.notifier import Notifier
@@ -60,14 +70,20 @@ def run() -> None:
 
 
 def _people(given: Settings, passes: Reconciler, open_until_the_end: ExitStack) -> tuple[Audience, ...]:
-    """Who tells people, each in a thread of its own: a forge or a target that hangs keeps no pass waiting."""
-    telling = notifier(given, passes.repository)
-    told: tuple[Notifier | Beside, ...] = () if telling is None else (telling,)
-    told = (*told, *(Beside(one, "statuses") for one in statuses(given)), Beside(approvals(given), "approvals"))
-    for one in told:
+    """Who tells and hears people, each in a thread of its own: a forge that hangs keeps no pass waiting."""
+    asking = approvals(given)
+    telling = notifier(given, passes.repository, asking.address_of)
+    people: tuple[Notifier | Beside, ...] = () if telling is None else (telling,)
+    people = (
+        *people,
+        *(Beside(one, "statuses") for one in statuses(given)),
+        Beside(asking, "approvals"),
+        *(Beside(one, "comments") for one in comments(given)),
+    )
+    for one in people:
         one.start()
         open_until_the_end.callback(one.stop)
-    return told
+    return people
 
 
 @click.command()
@@ -88,6 +104,8 @@ def once(*, dry_run: bool) -> None:
         survey = _pass(passes, dry_run=dry_run)
     if not dry_run:
         approvals(given).keep(survey)
+        for listening in comments(given):
+            listening.keep(survey)
     if survey.misnamed or any(verdict.seen is None for verdict in survey.verdicts):
         sys.exit(1)
 

@@ -30,6 +30,7 @@ from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.cli.options import content_of, needs, needs_hera
 from promoter.control.approvals import Approvals, NobodyAsks
+from promoter.control.comments import Comments
 from promoter.control.explain import Explainer
 from promoter.control.notifier import Notifier
 from promoter.control.observe import Observer, Ports
@@ -39,6 +40,7 @@ from promoter.control.statuses import Statuses
 from promoter.doctor.patient import Patient
 from promoter.documents.notify_file import parse_routes
 from promoter.domain.completeness import Completeness
+from promoter.domain.names import ServedModel
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
@@ -197,7 +199,8 @@ _FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
 
 def forge(named: ForgeServer, branch: str) -> Forge:
     """The forge of these settings, whose pull requests go into `branch`."""
-    return _FORGES[named.kind](ForgePlace(named.url, branch, named.token_file))
+    place = ForgePlace(named.url, branch, named.token_file, rights_token_file=named.rights_token_file)
+    return _FORGES[named.kind](place)
 
 
 def approvals(given: Settings) -> Approvals | NobodyAsks:
@@ -206,6 +209,14 @@ def approvals(given: Settings) -> Approvals | NobodyAsks:
         return NobodyAsks()
     beside = given.git.clone.with_name(f"{given.git.clone.stem}-approvals.git")
     return Approvals(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch))
+
+
+def comments(given: Settings) -> tuple[Comments, ...]:
+    """Who listens to comments on pull requests, through a clone that no pass uses; nobody without a forge."""
+    if given.forge is None:
+        return ()
+    beside = given.git.clone.with_name(f"{given.git.clone.stem}-comments.git")
+    return (Comments(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch)),)
 
 
 def statuses(given: Settings) -> tuple[Statuses, ...]:
@@ -235,16 +246,17 @@ def messenger() -> Messenger:
     return AppriseMessenger()
 
 
-def notifier(given: Settings, git: Repository) -> Notifier | None:
+def notifier(given: Settings, git: Repository, address_of: Callable[[ServedModel], str | None]) -> Notifier | None:
     """Whoever tells people, None where the settings name no routes. git: as the loop's thread reads it.
 
-    Raises InvalidInput where the file of routes is not as it must be.
+    address_of: a model's pull request, where one is known. Raises InvalidInput where the file of routes is not as it
+    must be.
     """
     if given.notify is None:
         return None
     routes = parse_routes(content_of(given.notify, "Write it as docs/notifications.md says"), str(given.notify))
     beside = given.git.clone.with_name(f"{given.git.clone.stem}-notified.git")
-    return Notifier(git, GitJournal(_git_settings(given.git), beside), messenger(), routes)
+    return Notifier(git, GitJournal(_git_settings(given.git), beside), messenger(), routes, address_of=address_of)
 
 
 def lease(name: LeaseName) -> LeaseLeadership:

@@ -19,6 +19,7 @@ from promoter.decisions.start import outlook
 from promoter.documents.pull_request_text import Question, answered, body_of, message_of, read_question, shown, title_of
 from promoter.documents.release_file import write_release
 from promoter.domain.action import Asked, Hold
+from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
 from promoter.domain.pull_request import PullRequest, PullRequestState
 from promoter.domain.release import Release
@@ -58,6 +59,7 @@ class Approvals:
         self._repository = repository
         self._forge = forge
         self._settled: dict[str, Question] = {}
+        self._addresses: dict[str, str] = {}
         self._look_at: datetime | None = None
         self._not_before: datetime | None = None
 
@@ -73,6 +75,10 @@ class Approvals:
         # With traffic to take back there is no time for a forge.
         if report.error is None and report.survey is not None and not report.survey.way_back_due:
             self.keep(report.survey)
+
+    def address_of(self, served: ServedModel) -> str | None:
+        """The page of the pull request that waits for people, as far as it is known."""
+        return self._addresses.get(branch_of(served))
 
     def keep(self, survey: Survey) -> None:
         """Open, change and close pull requests as `survey` calls for. A failure is told and tried again later."""
@@ -92,6 +98,7 @@ class Approvals:
 
     def _keep(self, wishes: Mapping[str, _Wish], verdicts: Iterable[Verdict]) -> None:
         found = {one.branch: one for one in self._forge.open_pull_requests(BRANCHES)}
+        self._addresses = {branch: one.url for branch, one in found.items()}
         for branch, wish in wishes.items():
             self._ask(branch, wish, found.get(branch))
             self._settled[branch] = wish.question
@@ -117,6 +124,7 @@ class Approvals:
         body = body_of(seen.served, asked, seen.release, question, outlook=expected, evidence=wish.hold.evidence)
         if found is None:
             opened = self._forge.open_pull_request(branch, title, body)
+            self._addresses[branch] = opened.url
             log.info("pull_request.opened", number=opened.number, url=opened.url, title=title)
         else:
             self._forge.change_pull_request(found.number, title, body)
@@ -165,6 +173,10 @@ class NobodyAsks:
     def pass_ended(self, report: PassReport) -> None:
         if report.survey is not None:
             self.keep(report.survey)
+
+    def address_of(self, served: ServedModel) -> str | None:  # noqa: ARG002 - as `Approvals` has it
+        """No pull request is opened."""
+        return None
 
     def keep(self, survey: Survey) -> None:
         """Say it once for each model for as long as it waits."""

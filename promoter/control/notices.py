@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from promoter.control.reconcile import Survey
 from promoter.documents.commit_message import read_trailers
-from promoter.documents.notice_text import held_notice, notices_of
+from promoter.documents.notice_text import held_notice, notices_of, waiting_notice
 from promoter.documents.release_file import parse_release
 from promoter.domain.action import Hold
 from promoter.domain.duration import format_duration
@@ -53,6 +53,20 @@ def standing_still(survey: Survey, after: timedelta) -> Iterator[Notice]:
         if survey.at - seen.changed.at > after:
             version, since = seen.release.canary.version, seen.changed.revision
             yield held_notice(verdict.served, version, since, format_duration(after), verdict.action.reason)
+
+
+def waiting_for_people(
+    survey: Survey, address_of: Callable[[ServedModel], str | None]
+) -> Iterator[tuple[Notice, bool]]:
+    """A notice for each step that waits for an approval, and whether it has the address of the pull request.
+
+    address_of: the one of a model, None where none is known.
+    """
+    for verdict in survey.verdicts:
+        seen, action = verdict.seen, verdict.action
+        if seen is not None and isinstance(action, Hold) and action.asked is not None:
+            address = address_of(verdict.served)
+            yield waiting_notice(verdict.served, action.asked, seen.changed.revision, address), address is not None
 
 
 def _release(repository: Repository, revision: Revision, served: ServedModel) -> Release | None:

@@ -13,12 +13,14 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from promoter.control.loop import PassReport
-from promoter.control.notices import notices_since, standing_still
+from promoter.control.notices import notices_since, standing_still, waiting_for_people
+from promoter.control.reconcile import Survey
+from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notice, Notified, Route, Routes
 from promoter.domain.repository import Revision
 from promoter.errors import HeadMoved, MessageFailed, PromoterError
@@ -32,6 +34,9 @@ _SEND_PAUSES = (2.0, 15.0)
 _RECORD_PAUSE = 10.0
 _IDLE = 0.5
 
+# A pull request is opened beside the loop; after so long, people are told without its address.
+_ADDRESS_PATIENCE = timedelta(minutes=1)
+
 log = structlog.get_logger()
 
 
@@ -42,7 +47,11 @@ class _Batch:
 
 
 class Notifier:
-    """`promoter.control.loop.Audience`, with a thread that `start` begins. pauses: between tries, in seconds."""
+    """`promoter.control.loop.Audience`, with a thread that `start` begins.
+
+    pauses: between tries, in seconds. address_of: a model's pull request, None where none is known; it is asked in the
+    loop's thread.
+    """
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class Notifier:
         messenger: Messenger,
         routes: Routes,
         *,
+        address_of: Callable[[ServedModel], str | None] = lambda _: None,
         pauses: Sequence[float] = _SEND_PAUSES,
         record_pause: float = _RECORD_PAUSE,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0),
@@ -59,6 +69,7 @@ class Notifier:
         self._journal = journal
         self._messenger = messenger
         self._routes = routes
+        self._address_of = address_of
         self._pauses = tuple(pauses)
         self._record_pause = record_pause
         self._clock = clock
@@ -69,6 +80,7 @@ class Notifier:
         self._first: Revision | None = None
         self._since: Revision | None = None
         self._known: set[str] = set()
+        self._asked_at: dict[str, datetime] = {}
         self._record: Notified | None = None
         self._is_read = threading.Event()
 
@@ -107,7 +119,7 @@ class Notifier:
         except PromoterError as error:
             log.warning("notices.unread", detail=str(error))
             return
-        found = (*found, *standing_still(survey, self._routes.held_after))
+        found = (*found, *standing_still(survey, self._routes.held_after), *self._asked(survey))
         news = tuple(notice for notice in found if notice.key not in self._known)
         if news or record is None:
             try:
@@ -118,6 +130,14 @@ class Notifier:
             self._known |= {notice.key for notice in news}
             self._record = record or Notified(head)
         self._since = head
+
+    def _asked(self, survey: Survey) -> tuple[Notice, ...]:
+        """What waits for people; for a moment it is not told without an address, for it may be on its way."""
+        found = tuple(waiting_for_people(survey, self._address_of))
+        self._asked_at = {notice.key: self._asked_at.get(notice.key, survey.at) for notice, _ in found}
+        return tuple(
+            notice for notice, known in found if known or survey.at - self._asked_at[notice.key] >= _ADDRESS_PATIENCE
+        )
 
     def _run(self) -> None:
         while not self._stop.is_set():

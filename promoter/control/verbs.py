@@ -255,14 +255,25 @@ class Verbs:
 
 
 def served_model(repository: Repository, head: Revision, model: str, environment: str | None) -> ServedModel:
-    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput."""
+    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput.
+
+    model: its name, or `group/name` where several groups have one.
+    """
     models = repository.inventory(head).models
-    named = [served for served in models if served.model == model]
+    named = [
+        served
+        for served in models
+        if model == served.model or (served.group and model == f"{served.group}/{served.model}")
+    ]
     found = [served for served in named if environment in (None, served.environment)]
     if len(found) == 1:
         return found[0]
     if found:
-        where = ", ".join(sorted({served.environment for served in found}))
+        places = sorted({served.environment for served in found})
+        if len(places) == 1:
+            groups = " or ".join(sorted(f"{served.group}/{model}" if served.group else model for served in found))
+            raise InvalidInput(f"{model} is served by several groups in {places[0]}: say which, as {groups}")
+        where = ", ".join(places)
         raise InvalidInput(f"{model} is served in {where}: say which with --environment")
     where = f" in {environment}" if environment else ""
     others = ", ".join(sorted({str(served) for served in named or models})[:20])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from promoter.documents.prose import sentence
+from promoter.documents.pull_request_text import Question
 from promoter.documents.story import evidence_sentences, first_sentence, record_of
+from promoter.domain.action import Asked
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Happening, Notice
 from promoter.domain.past_rollout import Step
@@ -58,4 +60,17 @@ def held_notice(served: ServedModel, version: ModelVersion, since: str, how_long
         Happening.HELD,
         f"{served}: the rollout of version {version} has stood still for {how_long}",
         f"{sentence(reason)} The last commit is {since[:_SHOWN_DIGITS]}.",
+    )
+
+
+def waiting_notice(served: ServedModel, asked: Asked, since: str, address: str | None) -> Notice:
+    """since: the commit that last changed the release; the same question is told once. address: the pull request's."""
+    what = "start" if asked.starts else "be promoted"
+    agree = f"Merge {address} to agree, or close it to decline." if address else "docs/forges.md says how to agree."
+    return Notice(
+        f"{Happening.WAITING}:{served}:{asked.version}:{Question.of(asked, since).key}",
+        served,
+        Happening.WAITING,
+        f"{served}: version {asked.version} waits for approval to {what}",
+        f"{sentence(asked.reason)} {agree}",
     )

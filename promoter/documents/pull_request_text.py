@@ -106,7 +106,8 @@ def body_of(
 _ANSWERS = (
     "**To agree**, merge this, by whatever kind of merge. **To decline**, close it: it is not asked again until "
     "another version comes or `release.yaml` changes; reopen it to think again. The promoter keeps this text and its "
-    "branch up to date, and closes it when it is overtaken."
+    "branch up to date, and closes it when it is overtaken. **To take the version back** at any time, comment "
+    "`/revert` here, also after the merge; `/promote` and `/retry` are the other commands."
 )
 
 

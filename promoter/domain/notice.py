@@ -18,7 +18,11 @@ class Severity(IntEnum):
 
 
 class Happening(StrEnum):
-    """What a notice is about. HELD: nothing has changed in a rollout for longer than the file of routes says."""
+    """What a notice is about.
+
+    HELD: nothing has changed in a rollout for longer than the file of routes says. WAITING: for a person's approval,
+    and for nothing else.
+    """
 
     STARTED = "started"
     PROMOTED = "promoted"
@@ -26,6 +30,7 @@ class Happening(StrEnum):
     WITHDRAWN = "withdrawn"
     HELD = "held"
     PREFLIGHT_FAILED = "preflight-failed"
+    WAITING = "waiting"
 
     @property
     def severity(self) -> Severity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from promoter.domain.repository import Revision
@@ -21,7 +22,7 @@ class PullRequest:
     """One pull request; GitLab calls it a merge request.
 
     branch: the one that would be merged. head: its newest commit, as far as the forge says. mergeable: None where the
-    forge has not found out yet. url: its page for people.
+    forge has not found out yet. url: its page for people. author: the login of the account that opened it.
     """
 
     number: int
@@ -33,6 +34,33 @@ class PullRequest:
     head: Revision | None = None
     mergeable: bool | None = None
     labels: tuple[str, ...] = ()
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment on a pull request.
+
+    number: the forge's. author: a login, which may be renamed; account: the number of that account, which stays. at:
+    when it was written first, by the forge's clock. url: its place on the page.
+    """
+
+    number: int
+    author: str
+    account: int
+    text: str
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commenter:
+    """Whose comment it is, as the forge knows them now. name, email: their own words; empty where it has none."""
+
+    login: str
+    name: str
+    email: str
+    may_write: bool
 
 
 class CommitState(StrEnum):

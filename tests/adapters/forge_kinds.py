@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
@@ -28,7 +29,10 @@ class GiteaKind:
         self.bot, token = gitea.person("promoter")
         self._path = gitea.repository("contract", self.bot)
         self._write("README.md", "models\n", {})
-        self.place = place(f"{gitea.url}/{self._path}", folder, token)
+        self._tokens = {}
+        self.admins_token = folder / "admins-token"
+        self.admins_token.write_text(gitea.token)
+        self.place = replace(place(f"{gitea.url}/{self._path}", folder, token), rights_token_file=self.admins_token)
         self.forge = GiteaForge(self.place)
 
     def _write(self, file, text, more):
@@ -57,6 +61,21 @@ class GiteaKind:
     def merge(self, number):
         self._gitea.merge(self._path, number, self._gitea.token)
 
+    def somebody(self, name, right):
+        """A person with that right, read or write or None; their login, which the forge chooses."""
+        login, token = self._gitea.person(name)
+        self._tokens[login] = token
+        # Whoever may read a private repository may comment there.
+        said = {"permission": right or "read"}
+        self._gitea.api("PUT", f"/repos/{self._path}/collaborators/{login}", said)
+        return login
+
+    def gone(self, login):
+        self._gitea.api("DELETE", f"/repos/{self._path}/collaborators/{login}")
+
+    def speak(self, number, login, text):
+        self._gitea.api("POST", f"/repos/{self._path}/issues/{number}/comments", {"body": text}, self._tokens[login])
+
     def comments(self, number):
         return [found["body"] for found in self._gitea.api("GET", f"/repos/{self._path}/issues/{number}/comments")]
 
@@ -72,6 +91,8 @@ class _Documented:
 
     def __init__(self, server, folder):
         self._pulls, self._comments, self._statuses = {}, {}, {}
+        self._accounts = {"promoter": 1}
+        self._rights = {}
         self._branches = {"main": FIRST}
         server.answers[""] = self._answer
         self._server = server
@@ -96,8 +117,21 @@ class _Documented:
     def merge(self, number):
         self._pulls[number] |= {"state": "closed", "merged": True}
 
+    def somebody(self, name, right):
+        self._accounts[name] = len(self._accounts) + 1
+        self._rights[name] = right
+        return name
+
+    def gone(self, login):
+        del self._rights[login]
+
+    def speak(self, number, login, text):
+        said = self._comments.setdefault(number, [])
+        said.append({"id": 100 * number + len(said), "login": login, "body": text, "at": datetime.now(UTC)})
+        return said[-1]
+
     def comments(self, number):
-        return self._comments.get(number, [])
+        return [one["body"] for one in self._comments.get(number, [])]
 
     def status(self, revision):
         return self._statuses[revision]
@@ -152,9 +186,8 @@ class GitHubKind(_Documented):
             found.update(said)
             # Only this call tells whether it can be merged; the list does not.
             return 200, self._pull(found) | {"merged": found["merged"], "mergeable": None}
-        if match := re.fullmatch(r"/issues/(\d+)/comments", path):
-            self._comments.setdefault(int(match[1]), []).append(said["body"])
-            return 201, {"id": 1, "body": said["body"]}
+        if (answer := self._about_people(method, path, query, said)) is not None:
+            return answer
         if method == "DELETE" and (match := re.fullmatch(r"/git/refs/heads/(.+)", path)):
             gone = self._branches.pop(match[1], None)
             return (204, None) if gone else (422, {"message": "Reference does not exist"})
@@ -165,6 +198,33 @@ class GitHubKind(_Documented):
             self._statuses[match[1]] = said["state"], said["description"], said.get("target_url")
             return 201, {"id": 1, **said}
         return _NOT_FOUND
+
+    def _about_people(self, method, path, query, said):
+        """What it answers to questions about comments and people; None where it is not asked about these."""
+        if match := re.fullmatch(r"/issues/(\d+)/comments", path):
+            if method == "POST":
+                return 201, self._said(int(match[1]), self.speak(int(match[1]), "promoter", said["body"]))
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked.keys() == {"since", "per_page", "page"}
+            since, first = datetime.fromisoformat(asked["since"]), 50 * (int(asked["page"]) - 1)
+            listed = [one for one in self._comments.get(int(match[1]), []) if one["at"] >= since]
+            return 200, [self._said(int(match[1]), one) for one in listed[first : first + 50]]
+        if method == "GET" and (match := re.fullmatch(r"/collaborators/([^/]+)/permission", path)):
+            if match[1] not in self._accounts:
+                return _NOT_FOUND
+            user = {"login": match[1], "id": self._accounts[match[1]], "name": None, "email": None}
+            right = self._rights.get(match[1]) or "none"
+            return 200, {"permission": right, "role_name": right, "user": user}
+        return None
+
+    def _said(self, number, one):
+        return {
+            "id": one["id"],
+            "html_url": f"{self._server.url}/shop/models/pull/{number}#issuecomment-{one['id']}",
+            "body": one["body"],
+            "user": {"login": one["login"], "id": self._accounts[one["login"]]},
+            "created_at": f"{one['at']:%Y-%m-%dT%H:%M:%SZ}",
+        }
 
     def _pull(self, found):
         ours = {"id": 7, "full_name": "shop/models"}
@@ -177,6 +237,7 @@ class GitHubKind(_Documented):
             "html_url": f"{self._server.url}/shop/models/pull/{found['number']}",
             "merged_at": "2026-11-22T20:16:34Z" if found["merged"] else None,
             "labels": [],
+            "user": {"login": "promoter", "id": 1},
             "head": {"ref": found["branch"], "sha": FIRST, "repo": theirs if found["fork"] else ours},
             "base": {"ref": "main", "sha": FIRST, "repo": ours},
         }
@@ -214,9 +275,8 @@ class GitLabKind(_Documented):
             if said.get("state_event") == "close":
                 found["state"] = "closed"
             return 200, self._request(found)
-        if match := re.fullmatch(r"/merge_requests/(\d+)/notes", path):
-            self._comments.setdefault(int(match[1]), []).append(said["body"])
-            return 201, {"id": 1, "body": said["body"]}
+        if (answer := self._about_people(method, path, query, said)) is not None:
+            return answer
         if method == "DELETE" and (match := re.fullmatch(r"/repository/branches/([^/]+)", path)):
             gone = self._branches.pop(unquote(match[1]), None)
             return (204, None) if gone else (404, {"message": "404 Branch Not Found"})
@@ -228,6 +288,30 @@ class GitLabKind(_Documented):
             self._statuses[match[1]] = state, said["description"], said.get("target_url")
             return 201, {"id": 1, "status": said["state"]}
         return HTTPStatus.NOT_FOUND, {"error": "404 Not Found"}
+
+    def _about_people(self, method, path, query, said):
+        """What it answers to questions about comments and people; None where it is not asked about these."""
+        if match := re.fullmatch(r"/merge_requests/(\d+)/notes", path):
+            if method == "POST":
+                return 201, self._note(self.speak(int(match[1]), "promoter", said["body"]))
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked == {"sort": "desc", "order_by": "created_at", "per_page": "100"}
+            listed = [self._note(one) for one in reversed(self._comments.get(int(match[1]), []))]
+            approved = {"login": "promoter", "id": 1, "body": "/revert", "at": datetime.now(UTC)}
+            return 200, [*listed, self._note(approved) | {"system": True}][:100]
+        if method == "GET" and (match := re.fullmatch(r"/members/all/(\d+)", path)):
+            for name, number in self._accounts.items():
+                if number == int(match[1]) and self._rights.get(name):
+                    level = {"read": 20, "write": 30}[self._rights[name]]
+                    member = {"id": number, "username": name, "name": "Somebody", "state": "active"}
+                    return 200, member | {"access_level": level}
+            return HTTPStatus.NOT_FOUND, {"message": "404 Not found"}
+        return None
+
+    def _note(self, one):
+        author = {"id": self._accounts[one["login"]], "username": one["login"], "name": "Somebody", "state": "active"}
+        at = f"{one['at']:%Y-%m-%dT%H:%M:%S}.123Z"
+        return {"id": one["id"], "body": one["body"], "author": author, "created_at": at, "system": False}
 
     def _request(self, found):
         state = "merged" if found["merged"] else "opened" if found["state"] == "open" else "closed"
@@ -243,6 +327,7 @@ class GitLabKind(_Documented):
             "target_project_id": 7,
             "sha": FIRST,
             "labels": [],
+            "author": {"id": 1, "username": "promoter", "name": "Promoter", "state": "active"},
             "detailed_merge_status": "checking",
             "web_url": f"{self._server.url}/shop/models/-/merge_requests/{found['number']}",
         }

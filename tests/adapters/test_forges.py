@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from forge_kinds import GiteaKind, GitHubKind, GitLabKind
@@ -50,6 +51,52 @@ def test_a_fork_with_a_branch_of_our_name_is_nobody_of_ours(kind):
     number = kind.from_a_fork(BRANCH)
     assert kind.forge.pull_request(number).title == "From a fork"
     assert kind.forge.open_pull_requests("promoter/") == ()
+
+
+def test_comments_are_read_with_their_authors_rights_as_they_are_now(kind):
+    kind.branch(BRANCH)
+    opened = kind.forge.open_pull_request(BRANCH, "ranker: start 43", "")
+    ada, eve = kind.somebody("ada", "write"), kind.somebody("eve", "read")
+    kind.speak(opened.number, ada, "/revert\nnow")
+    kind.speak(opened.number, eve, "/promote")
+    kind.forge.comment(opened.number, "An *answer*")
+
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    said = kind.forge.comments(opened.number, hour_ago)
+
+    assert [one.text.replace("\r", "") for one in said] == ["/revert\nnow", "/promote", "An *answer*"]
+    assert [one.author for one in said] == [ada, eve, opened.author]
+    assert all(one.url.startswith(kind.place.url) and str(one.number) in one.url for one in said)
+    assert all(abs(one.at - datetime.now(UTC)) < timedelta(minutes=1) for one in said)
+    assert [kind.forge.commenter(one).may_write for one in said[:2]] == [True, False]
+    assert [kind.forge.commenter(one).login for one in said[:2]] == [ada, eve]
+    assert kind.forge.comments(opened.number, datetime.now(UTC) + timedelta(hours=1)) == ()
+    kind.gone(ada)
+    found = kind.forge.commenter(said[0])
+    assert found is None or not found.may_write
+    # Of an account that was deleted, or renamed so that somebody else has its name now, nothing is known.
+    assert kind.forge.commenter(replace(said[1], author="nobody-of-that-name", account=99999)) is None
+
+
+def test_more_comments_than_a_page_has_are_read(kind):
+    kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "ranker: start 43", "").number
+    for count in range(55):
+        kind.forge.comment(number, f"Number {count}")
+    said = kind.forge.comments(number, datetime.now(UTC) - timedelta(hours=1))
+    assert [one.text for one in said] == [f"Number {count}" for count in range(55)]
+
+
+def test_on_gitea_a_token_that_administers_nothing_is_told_of_nobodys_rights(gitea, tmp_path):
+    if gitea is None:
+        pytest.skip("NO GITEA: put `gitea` on PATH, or set FORGE_URL and FORGE_TOKEN")
+    kind = GiteaKind(gitea, tmp_path)
+    forge = GiteaForge(replace(kind.place, rights_token_file=None))
+    kind.branch(BRANCH)
+    number = forge.open_pull_request(BRANCH, "ranker: start 43", "").number
+    kind.speak(number, kind.somebody("ada", "write"), "/revert")
+    [said] = forge.comments(number, datetime.now(UTC) - timedelta(hours=1))
+    assert forge.commenter(said) is None
 
 
 def test_a_merged_pull_request_is_told_from_one_that_was_closed(kind):

@@ -6,11 +6,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from fakes import Behaviour, World
+from fakes import POLICY, Behaviour, World
 from scripted_server import as_json, scripted_server, silent, status
 
 from promoter.adapters.apprise_messenger import AppriseMessenger
 from promoter.adapters.git import GitJournal, GitSettings
+from promoter.control.approvals import Approvals
 from promoter.control.loop import Loop
 from promoter.control.notifier import Notifier
 from promoter.domain.names import ServedModel
@@ -38,16 +39,19 @@ class Promoter:
         address.write_text(server.url.replace("http://", "json://") + "/hook?cto=0.5&rto=0.5\n")
         settings = GitSettings(f"file://{remote}", "main", folder / "clone.git", "promoter", "promoter@localhost")
         routes = routes or (Route("chat", str(address)),)
+        asking = Approvals(world.repository, world.forge)
         self.notifier = Notifier(
             world.repository,
             GitJournal(settings, folder / "notified.git"),
             AppriseMessenger(),
             Routes(routes, held_after),
+            address_of=asking.address_of,
             pauses=(0.05, 0.05),
             record_pause=0.05,
         )
         self.thread = self.notifier.start()
-        world.loop = Loop(world.reconciler, timedelta(seconds=5), clock=lambda: world.now, audiences=(self.notifier,))
+        told = (asking, self.notifier)
+        world.loop = Loop(world.reconciler, timedelta(seconds=5), clock=lambda: world.now, audiences=told)
         world.loop.one_pass()
         eventually(self.notifier._is_read.is_set)
 
@@ -183,6 +187,37 @@ def test_a_rollout_that_stands_still_is_told_once(promoter, server):
     time.sleep(0.2)
     held = [title for title in titles(server) if "stood still" in title]
     assert held == ["production/ranker: the rollout of version 43 has stood still for 2m"]
+
+
+def test_a_question_is_told_once_with_its_pull_request_and_another_question_again(promoter, server):
+    world = World(policy=POLICY + "approval: {start: pull-request}\n", versions=[42, 43])
+    first = promoter(world)
+    world.run(60)
+    eventually(lambda: len(server.requests) == 1)
+    first.end()
+    promoter(world, "two")
+    world.run(60)
+    time.sleep(0.2)
+    assert titles(server) == ["production/ranker: version 43 waits for approval to start"]
+    said = json.loads(server.requests[0].body)
+    assert "Merge https://forge.example/shop/models/pulls/1 to agree" in said["message"]
+    assert said["type"] == "warning"
+    world.store.versions.append(44)
+    world.run(120)
+    eventually(lambda: len(server.requests) == 2)
+    assert titles(server)[1] == "production/ranker: version 44 waits for approval to start"
+
+
+def test_a_question_is_told_without_an_address_where_the_forge_is_away(promoter, server):
+    world = World(policy=POLICY + "approval: {start: pull-request}\n", versions=[42, 43])
+    world.forge.down = "the forge is away"
+    promoter(world)
+    world.run(60)
+    time.sleep(0.2)
+    assert server.requests == []
+    world.run(60)
+    eventually(lambda: len(server.requests) == 1)
+    assert json.loads(server.requests[0].body)["message"].endswith("docs/forges.md says how to agree.")
 
 
 def test_a_route_takes_its_environments_and_what_is_bad_enough():

@@ -33,7 +33,10 @@ class ProtectedRepository:
         self.token_file = folder / "token"
         self.token_file.write_text(token)
         self.url = f"{gitea.url}/{self.path}"
-        self.forge = GiteaForge(ForgePlace(self.url, "main", self.token_file))
+        # Of an administrator, but for reading alone: with it the promoter asks who may write.
+        self.rights_file = folder / "rights-token"
+        self.rights_file.write_text(gitea.reading_token())
+        self.forge = GiteaForge(ForgePlace(self.url, "main", self.token_file, rights_token_file=self.rights_file))
         self._repository = GitRepository(
             GitSettings(
                 url=f"{self.url}.git",
@@ -96,6 +99,14 @@ class ProtectedRepository:
         """All there are, the oldest first: (title, merged, state)."""
         found = self._gitea.api("GET", f"/repos/{self.path}/pulls?state=all")
         return [(one["title"], one["merged"], one["state"]) for one in sorted(found, key=lambda one: one["number"])]
+
+    def comment(self, number: int, text: str, *, writer: bool) -> None:
+        """Ada comments, who may write; or somebody who may only read."""
+        token = self._adas_token
+        if not writer:
+            eve, token = self._gitea.person("eve")
+            self._gitea.api("PUT", f"/repos/{self.path}/collaborators/{eve}", {"permission": "read"})
+        self._gitea.api("POST", f"/repos/{self.path}/issues/{number}/comments", {"body": text}, token)
 
     def comments(self, number: int):
         return [one["body"] for one in self._gitea.api("GET", f"/repos/{self.path}/issues/{number}/comments")]

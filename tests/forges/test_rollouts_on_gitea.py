@@ -95,6 +95,29 @@ def test_a_bad_version_is_reverted_without_a_person(world, repository):
     assert ("ranker: production: canary 43 reverted", "failure") in repository.statuses()
 
 
+def test_a_revert_in_a_comment_on_the_merged_pull_request_is_a_writers_and_nobody_elses(world, repository):
+    number = asked(world, "ranker: production: start 43").number
+    repository.agree(number, "merge")
+    assert world.run(120, until=lambda: world.weight > 0)
+
+    repository.comment(number, "/revert", writer=False)
+    world.run(25)
+    assert world.weight > 0
+    [_, answer] = repository.comments(number)
+    assert "`/revert` is for people who may write to this repository" in answer
+
+    repository.comment(number, "/revert\n\nit answers nonsense", writer=True)
+    assert world.run(40, until=lambda: world.weight == 0)
+    ours = [one for one in world.repository.log(world.repository.fetch()) if "Promoter-Comment: " in one.message]
+    assert [one.subject for one in ours] == [f"ranker: production: canary 43 reverted by {repository.ada}"]
+    assert world.release.rejection(version(43)).reason == f"{repository.ada}: it answers nonsense"
+    answer = repository.comments(number)[-1]
+    assert f"Done, in [`{ours[0].revision[:8]}`]({repository.url}/commit/{ours[0].revision})" in answer
+    assert world.run(60, until=lambda: world.release.canary is None)
+    world.run(60)
+    assert len(repository.comments(number)) == 4
+
+
 def test_the_branch_takes_nothing_from_the_promoters_account_but_release_files(world, repository):
     refusal = repository.push_refused("environments/production/ranker/policy.yaml")
     assert "protected branch" in refusal

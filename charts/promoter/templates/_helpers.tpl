@@ -70,6 +70,10 @@ A JSON list. Takes the root context.
 {{- $files = append $files (dict "name" "forge" "mount" "/etc/promoter/forge" "secret" .token.secretName
       "items" (list (dict "key" .token.key "path" "token"))) }}
 {{- end }}
+{{- if and .address .rightsToken.secretName }}
+{{- $files = append $files (dict "name" "forge-rights" "mount" "/etc/promoter/forge-rights" "secret" .rightsToken.secretName
+      "items" (list (dict "key" .rightsToken.key "path" "token"))) }}
+{{- end }}
 {{- if .webhook.secretName }}
 {{- $files = append $files (dict "name" "webhook" "mount" "/etc/promoter/webhook" "secret" .webhook.secretName
       "items" (list (dict "key" .webhook.key "path" "secret"))) }}

@@ -15,7 +15,11 @@ class GiteaForge(GitHubForge):
 
     def __init__(self, place: ForgePlace) -> None:
         super().__init__(place)
-        self._api = ForgeApi(place, f"{place.host}/api/v1", scheme="token ")
+        root = f"{place.host}/api/v1"
+        self._api = ForgeApi(place, root, scheme="token ")
+        self._rights = ForgeApi(place.for_rights, root, scheme="token ")
+        # Only administrators of the repository are told of others' rights.
+        self._unknown = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
         self._page_size = "limit"
 
     def delete_branch(self, branch: str) -> None:

@@ -1,17 +1,19 @@
 """GitHub, by its REST API; Gitea's has the same shape, and `gitea.py` says where it differs.
 
-https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, git/refs, commits/statuses.
+https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, git/refs, commits/statuses,
+collaborators.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
 from promoter.adapters.forges.rest import ForgeApi, nonsense
-from promoter.domain.pull_request import CommitStatus, PullRequest, PullRequestState
+from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest, PullRequestState
 from promoter.domain.repository import Revision
 from promoter.errors import ForgeUnavailable
 
@@ -19,6 +21,7 @@ STATUS_CONTEXT = "promoter/rollout"
 
 # GitHub cuts nothing: a longer description is refused.
 _LONGEST_DESCRIPTION = 140
+_WRITERS = ("write", "admin", "owner")
 _PAGE = 50
 _MOST_PAGES = 20
 
@@ -29,7 +32,11 @@ class GitHubForge:
     def __init__(self, place: ForgePlace) -> None:
         self._place = place
         root = "https://api.github.com" if place.host == "https://github.com" else f"{place.host}/api/v3"
-        self._api = ForgeApi(place, root, scheme="Bearer ", accept="application/vnd.github+json")
+        accept = "application/vnd.github+json"
+        self._api = ForgeApi(place, root, scheme="Bearer ", accept=accept)
+        self._rights = ForgeApi(place.for_rights, root, scheme="Bearer ", accept=accept)
+        # GitHub also says 403 where it was asked too often, which says nothing of anybody's rights.
+        self._unknown: tuple[int, ...] = (HTTPStatus.NOT_FOUND,)
         self._path = f"/repos/{place.path}"
         self._page_size = "per_page"
 
@@ -62,8 +69,47 @@ class GitHubForge:
         return self._read(self._api.send("PATCH", f"{self._path}/pulls/{number}", {"title": title, "body": body}))
 
     def close_pull_request(self, number: int, reason: str) -> None:
-        self._api.send("POST", f"{self._path}/issues/{number}/comments", {"body": reason})
+        self.comment(number, reason)
         self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
+
+    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
+        found: dict[int, Comment] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", self._page_size: str(_PAGE), "page": str(page)}
+            listed = self._list(self._api.get(f"{self._path}/issues/{number}/comments", asked))
+            # What was imported was said by nobody here. Gitea does not know pages of comments, and sends all of them.
+            said = [self._read_comment(item) for item in listed if not item.get("original_author")]
+            fresh = {one.number: one for one in said if one.number not in found}
+            found |= fresh
+            if len(listed) < _PAGE or not fresh:
+                break
+        # `since` is about the last edit.
+        return tuple(sorted((one for one in found.values() if one.at >= since), key=lambda one: one.number))
+
+    def commenter(self, comment: Comment) -> Commenter | None:
+        path = f"{self._path}/collaborators/{quote(comment.author, safe='')}/permission"
+        told = self._rights.get(path, none=self._unknown)
+        if told is None:
+            return None
+        try:
+            user = told["user"]
+            if int(user["id"]) != comment.account:
+                # The name is somebody else's by now.
+                return None
+            return Commenter(
+                login=str(user["login"]),
+                name=str(user.get("full_name") or user.get("name") or ""),
+                email=str(user.get("email") or ""),
+                may_write=told["permission"] in _WRITERS,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise nonsense(self._place, error) from error
+
+    def comment(self, number: int, body: str) -> None:
+        self._api.send("POST", f"{self._path}/issues/{number}/comments", {"body": body})
+
+    def commit_url(self, revision: Revision) -> str:
+        return f"{self._place.host}/{self._place.path}/commit/{revision}"
 
     def delete_branch(self, branch: str) -> None:
         self._api.send("DELETE", f"{self._path}/git/refs/heads/{quote(branch)}", gone=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -78,6 +124,19 @@ class GitHubForge:
         if not isinstance(listed, list):
             raise nonsense(self._place, TypeError("no list"))
         return listed
+
+    def _read_comment(self, item: Any) -> Comment:
+        try:
+            return Comment(
+                number=int(item["id"]),
+                author=str(item["user"]["login"]),
+                account=int(item["user"]["id"]),
+                text=str(item["body"] or ""),
+                at=datetime.fromisoformat(item["created_at"]),
+                url=str(item["html_url"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise nonsense(self._place, error) from error
 
     def _is_wanted(self, item: Any, prefix: str) -> bool:
         """Whether it goes into our branch, from one of the promoter's; a fork's branch may have any name."""
@@ -104,6 +163,8 @@ class GitHubForge:
                 head=item["head"].get("sha"),
                 mergeable=item.get("mergeable"),
                 labels=tuple(str(label["name"]) for label in item.get("labels") or ()),
+                # An account that was deleted is none.
+                author=str(item["user"]["login"]) if item.get("user") else "",
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise nonsense(self._place, error) from error

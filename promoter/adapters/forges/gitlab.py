@@ -1,21 +1,27 @@
-"""GitLab, by its REST API: https://docs.gitlab.com/api, version 4: merge_requests, notes, branches, statuses."""
+"""GitLab, by its REST API: https://docs.gitlab.com/api, version 4.
+
+merge_requests, notes, branches, statuses, members.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
 from promoter.adapters.forges.rest import ForgeApi, nonsense
-from promoter.domain.pull_request import CommitState, CommitStatus, PullRequest, PullRequestState
+from promoter.domain.pull_request import Comment, Commenter, CommitState, CommitStatus, PullRequest, PullRequestState
 from promoter.domain.repository import Revision
 from promoter.errors import ForgeUnavailable
 
 STATUS_CONTEXT = "promoter/rollout"
 
 _LONGEST_DESCRIPTION = 255
+_DEVELOPER = 30
 _PAGE = 50
+_LARGEST_PAGE = 100
 _MOST_PAGES = 20
 _STATES = {"opened": PullRequestState.OPEN, "locked": PullRequestState.OPEN, "merged": PullRequestState.MERGED}
 _COMMIT_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
@@ -26,7 +32,9 @@ class GitLabForge:
 
     def __init__(self, place: ForgePlace) -> None:
         self._place = place
-        self._api = ForgeApi(place, f"{place.host}/api/v4", header="PRIVATE-TOKEN")
+        root = f"{place.host}/api/v4"
+        self._api = ForgeApi(place, root, header="PRIVATE-TOKEN")
+        self._rights = ForgeApi(place.for_rights, root, header="PRIVATE-TOKEN")
         self._path = f"/projects/{place.quoted}"
 
     def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
@@ -58,8 +66,37 @@ class GitLabForge:
         return self._read(self._api.send("PUT", f"{self._path}/merge_requests/{number}", said))
 
     def close_pull_request(self, number: int, reason: str) -> None:
-        self._api.send("POST", f"{self._path}/merge_requests/{number}/notes", {"body": reason})
+        self.comment(number, reason)
         self._api.send("PUT", f"{self._path}/merge_requests/{number}", {"state_event": "close"})
+
+    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
+        asked = {"sort": "desc", "order_by": "created_at", "per_page": str(_LARGEST_PAGE)}
+        listed = self._list(self._api.get(f"{self._path}/merge_requests/{number}/notes", asked))
+        try:
+            found = [self._read_comment(item, number) for item in listed if not item["system"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise nonsense(self._place, error) from error
+        return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
+
+    def commenter(self, comment: Comment) -> Commenter | None:
+        told = self._rights.get(f"{self._path}/members/all/{comment.account}", none=(HTTPStatus.NOT_FOUND,))
+        if told is None:
+            return None
+        try:
+            return Commenter(
+                login=str(told["username"]),
+                name=str(told["name"] or ""),
+                email=str(told.get("email") or ""),
+                may_write=told["state"] == "active" and int(told["access_level"]) >= _DEVELOPER,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise nonsense(self._place, error) from error
+
+    def comment(self, number: int, body: str) -> None:
+        self._api.send("POST", f"{self._path}/merge_requests/{number}/notes", {"body": body})
+
+    def commit_url(self, revision: Revision) -> str:
+        return f"{self._place.host}/{self._place.path}/-/commit/{revision}"
 
     def delete_branch(self, branch: str) -> None:
         self._api.send(
@@ -82,6 +119,16 @@ class GitLabForge:
             raise nonsense(self._place, TypeError("no list"))
         return listed
 
+    def _read_comment(self, item: Any, number: int) -> Comment:
+        return Comment(
+            number=int(item["id"]),
+            author=str(item["author"]["username"]),
+            account=int(item["author"]["id"]),
+            text=str(item["body"] or ""),
+            at=datetime.fromisoformat(item["created_at"]),
+            url=f"{self._place.host}/{self._place.path}/-/merge_requests/{number}#note_{item['id']}",
+        )
+
     def _is_wanted(self, item: Any, prefix: str) -> bool:
         try:
             ours = item["source_project_id"] == item["target_project_id"]
@@ -102,6 +149,7 @@ class GitLabForge:
                 head=item.get("sha"),
                 mergeable=item["detailed_merge_status"] == "mergeable" if found_out else None,
                 labels=tuple(map(str, item.get("labels") or ())),
+                author=str(item["author"]["username"]) if item.get("author") else "",
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise nonsense(self._place, error) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -15,14 +15,16 @@ class ForgePlace:
     """One repository of one forge.
 
     url: the repository's page, `https://git.example.com/shop/models`. branch: where pull requests go. token_file: read
-    at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. Raises InvalidSettings for
-    a url that names no repository.
+    at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. rights_token_file: of the
+    token with which the forge is asked what people may do; None for the same one. Raises InvalidSettings for a url that
+    names no repository.
     """
 
     url: str
     branch: str
     token_file: Path
     timeout: timedelta = timedelta(seconds=10)
+    rights_token_file: Path | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -33,6 +35,11 @@ class ForgePlace:
             raise InvalidSettings(
                 f"{self.url} names no repository of a forge: write the URL of its page, <owner>/<repository>"
             )
+
+    @property
+    def for_rights(self) -> ForgePlace:
+        """The same with the token that may ask for people's rights."""
+        return self if self.rights_token_file is None else replace(self, token_file=self.rights_token_file)
 
     @property
     def host(self) -> str:

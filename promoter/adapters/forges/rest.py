@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -36,13 +36,13 @@ class ForgeApi:
         if accept:
             self._session.headers["Accept"] = accept
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """What is there, as parsed JSON. Raises ForgeUnavailable."""
-        return self._asked("GET", path, params=params)
+    def get(self, path: str, params: Mapping[str, str] | None = None, *, none: Collection[int] = ()) -> Any:
+        """What is there, as parsed JSON. none: statuses that stand for None. Raises ForgeUnavailable."""
+        return self._asked("GET", path, params=params, none=none)
 
     def send(self, method: str, path: str, said: Mapping[str, Any] | None = None, *, gone: int | None = None) -> Any:
         """The answer to a change, None for an empty one. gone: the status by which the forge says that it is done."""
-        return self._asked(method, path, said=said, gone=gone)
+        return self._asked(method, path, said=said, none=() if gone is None else (gone,))
 
     def _asked(
         self,
@@ -51,7 +51,7 @@ class ForgeApi:
         *,
         params: Mapping[str, str] | None = None,
         said: Mapping[str, Any] | None = None,
-        gone: int | None = None,
+        none: Collection[int] = (),
     ) -> Any:
         try:
             token = read_token(self._place.token_file)
@@ -72,7 +72,7 @@ class ForgeApi:
         except (requests.RequestException, urllib3.exceptions.HTTPError, Compressed, TooLarge) as error:
             # Without the cause's text: it may quote an address.
             raise ForgeUnavailable(f"{self._place.url}: the forge cannot be reached, or broke off") from error
-        if response.status_code == gone:
+        if response.status_code in none:
             return None
         if not response.ok or response.is_redirect:
             raise ForgeUnavailable(self._refusal(method, path, response))
