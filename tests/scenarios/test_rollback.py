@@ -180,6 +180,7 @@ def test_what_was_rejected_in_between_is_not_offered_again():
     assert rolled_back(world)
     assert [entry.version.number for entry in world.release.rejected] == [43, 44]
     assert "requests failed" in world.release.rejected[0].reason
+    assert sum("canary 43 starts" in subject for subject in world.subjects()) == 1
 
 
 def test_a_revert_of_the_promoters_start_takes_the_mark_away_and_does_not_start_it_again(world):
