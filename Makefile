@@ -38,9 +38,10 @@ e2e: .venv/.dev ## The whole loop on a cluster that the environment names (30 mi
 train: .venv/.dev .tools/bin/prometheus ## Train ResNet50 twice, and watch the sandbox promote it (10 minutes)
 	@scripts/train-in-sandbox.sh build/train
 
-bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (5 minutes)
+bench: .venv/.dev .tools/bin/prometheus ## Measure what the promoter costs, and how well it decides (8 minutes)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.simulation
+	@$(BIN)/python -m benchmarks.revert_to_envoy
 	@$(BIN)/python -m benchmarks.verdict_to_traffic
 
 setup: .venv/.dev tools ## Install everything that the other targets need

@@ -73,7 +73,7 @@ class FakeRepository:
         self.offered[branch] = {"parent": parent, "files": files, "message": message, "pushes": pushes}
         return hashlib.sha1(repr((parent, sorted(files.items()), message, at)).encode()).hexdigest()
 
-    def commit(self, files, message, author, *, at=None, parent=None):
+    def commit(self, files, message, author, *, at=None, parent=None, committer=None):
         base = self.commits[-1] if parent is None and self.commits else parent
         tree = dict(base["tree"]) if base else {}
         for path, content in files.items():
@@ -85,12 +85,25 @@ class FakeRepository:
         parent_id = base["id"] if base else None
         seed = repr((parent_id, sorted(tree.items()), message, at, author))
         made = {"id": hashlib.sha1(seed.encode()).hexdigest(), "parent": parent_id, "tree": tree, "message": message}
-        made |= {"at": at, "author": author}
+        made |= {"at": at, "author": author, "ours": (committer or author) == "promoter"}
         self.commits.append(made)
         return made["id"]
 
-    def person(self, files, message="A person's commit", author="Ada"):
-        return self.commit(files, message, author)
+    def person(self, files, message="A person's commit", author="Ada", committer=None):
+        return self.commit(files, message, author, committer=committer)
+
+    def merged(self, draft, author):
+        """What a forge's button makes of a promoter's commit, where nobody changed its files meanwhile."""
+        before = self._find(draft.parent)["tree"]
+        if all(before.get(path) == self.head["tree"].get(path) for path in draft.files):
+            self.person(draft.files, draft.message, author=author, committer="forge")
+
+    def reverted(self, entry):
+        """What a person's `git revert` of a commit makes, where it applies cleanly."""
+        before, tree = self._find(entry["parent"])["tree"], entry["tree"]
+        changed = [path for path in tree if before.get(path) != tree[path]]
+        if all(self.head["tree"].get(path) == tree[path] for path in changed):
+            self.person({path: before.get(path) for path in changed}, "Revert")
 
     def rewind(self, count):
         del self.commits[-count:]
@@ -135,11 +148,11 @@ class FakeRepository:
             before = self.commits[index - 1] if index else None
             if before is None or before["tree"].get(path) != here["tree"].get(path):
                 earlier = before["id"] if before and path in before["tree"] else None
-                return Change(here["id"], here["at"], here["author"], here["author"] == "promoter", earlier)
+                return Change(here["id"], here["at"], here["author"], here["ours"], earlier)
         raise AssertionError(path)
 
     def own_commits_since(self, revision, moment):
-        return sum(entry["author"] == "promoter" and entry["at"] > moment for entry in self.commits)
+        return sum(entry["ours"] and entry["at"] > moment for entry in self.commits)
 
     def log(self, revision, folder=None, limit=50):
         return tuple(self._as_commit(entry) for entry in reversed(self.commits))[:limit]
@@ -154,8 +167,7 @@ class FakeRepository:
             raise InvalidName(f"{text!r} does not exist") from error
 
     def _as_commit(self, entry):
-        ours = entry["author"] == "promoter"
-        return Commit(entry["id"], entry["at"], entry["author"], entry["message"], ours, entry["parent"])
+        return Commit(entry["id"], entry["at"], entry["author"], entry["message"], entry["ours"], entry["parent"])
 
     def publish(self, parent, files, message, at):
         for interfere in self.before_push:
@@ -548,7 +560,8 @@ class FakeMetrics:
                 self.buckets[key].append((at, float(math.floor(count))))
 
     def _window(self, points, start, at):
-        return tuple(point for point in points if start.timestamp() < point[0] <= at.timestamp())
+        begin, end = start.timestamp(), at.timestamp()
+        return tuple(point for point in points if begin < point[0] <= end)
 
     def measurements(self, served, start, at, bounds_us):
         if self.down:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import verdict_to_traffic
+from benchmarks import revert_to_envoy, verdict_to_traffic
+from promoter.errors import InvalidSettings
 
 MEASUREMENT = """\
 import pytest
@@ -54,3 +55,20 @@ def test_with_a_cluster_the_bars_decide_on_the_exit_status(monkeypatch, tmp_path
     monkeypatch.setattr(verdict_to_traffic, "PLACE", complete)
     monkeypatch.setattr(verdict_to_traffic, "measured", lambda _: seconds)
     assert verdict_to_traffic.main() == status
+
+
+def test_without_a_sandbox_it_is_said_loudly_that_the_revert_was_not_measured(monkeypatch, capsys):
+    def missing(*_):
+        raise InvalidSettings("envoy needs the program 'envoy'")
+
+    monkeypatch.setattr(revert_to_envoy, "measured", missing)
+    assert revert_to_envoy.main() == 0
+    said = capsys.readouterr().out
+    assert "WAS NOT MEASURED (bar: 2 s)" in said
+    assert "envoy needs the program 'envoy'" in said
+
+
+@pytest.mark.parametrize(("seconds", "status"), [([1.0, 1.5], 0), ([1.0, 2.5], 1)])
+def test_the_slowest_revert_decides_on_the_exit_status(monkeypatch, seconds, status):
+    monkeypatch.setattr(revert_to_envoy, "measured", lambda *_: seconds)
+    assert revert_to_envoy.main() == status

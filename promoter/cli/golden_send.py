@@ -32,7 +32,7 @@ _LOGGED_EVERY = 60.0
 @click.argument("source")
 @click.option("--url", required=True, metavar="URL", help="Where callers of the model send theirs: http://gateway:80.")
 @click.option("--model", required=True, help="The model's name.")
-@click.option("--rate", required=True, type=click.FloatRange(0.01, 1000), help="Requests a second.")
+@click.option("--rate", required=True, type=click.FloatRange(0.01, 200), help="Requests a second.")
 @click.option("--host", metavar="NAME", help="The host to ask for, where it is not that of --url: one of the route's.")
 @click.option("--for", "length", type=Duration(), help="Stop after this time; else on Ctrl-C or SIGTERM.")
 @click.option("--connections", default=32, show_default=True, type=click.IntRange(1, 1000), help="Requests at once.")

@@ -95,6 +95,8 @@ class Reconciler:
     def __init__(self, ports: Ports, observer: Observer) -> None:
         self._ports = ports
         self._observer = observer
+        # The commit that changed each release.yaml last, as the pass before saw it. A fresh process does without.
+        self._changed: dict[ServedModel, Revision] = {}
 
     @property
     def repository(self) -> Repository:
@@ -102,7 +104,11 @@ class Reconciler:
         return self._ports.repository
 
     def survey(self, now: datetime) -> Survey:
-        """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known."""
+        """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known.
+
+        Argo CD is made to look where somebody else has changed a release.yaml since the pass before: a person's way
+        back must not wait for its polling.
+        """
         repository = self._ports.repository
         stale = None
         try:
@@ -169,7 +175,9 @@ class Reconciler:
         # Those with a rollout first: models at rest share the time that is left.
         given = sorted(_observations(read), key=lambda seen: seen.release.canary is None)
         self._observer.begin_pass(given, now)
+        changed = self._changed_by_others(given)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._refresh, changed))
             asked = pool.map(lambda seen: self._observer.ask(seen, now), given)
             observations = {seen.served: self._observer.trace(seen) for seen in asked}
         actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
@@ -181,6 +189,20 @@ class Reconciler:
             else Verdict(served, Hold(str(error), alarm=True))
             for served, error in read.items()
         )
+
+    def _changed_by_others(self, read: Sequence[Observation]) -> list[ServedModel]:
+        """The models whose release.yaml is not what it was in the pass before, by a commit that is not ours.
+
+        No more than are refreshed at once: a commit that changes a thousand must not hold up the pass.
+        """
+        before = self._changed
+        self._changed = {seen.served: seen.changed.revision for seen in read}
+        changed = [
+            seen.served
+            for seen in read
+            if not seen.changed.ours and before.get(seen.served, seen.changed.revision) != seen.changed.revision
+        ]
+        return changed[:_AT_ONCE]
 
     def _read(self, served: ServedModel, head: Revision) -> Observation | InvalidInput:
         """A broken file stops its own model, and no other."""

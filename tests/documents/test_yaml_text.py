@@ -64,9 +64,10 @@ def refusal(content):
     ],
 )
 def test_what_is_not_in_the_subset_is_refused_fast_with_its_line(content, line, problem):
-    begun = time.perf_counter()
+    begun = time.process_time()
     error = refusal(content)
-    assert time.perf_counter() - begun < 0.5
+    # Of the processor's time: the machine may be busy with other things.
+    assert time.process_time() - begun < 0.5
     assert (error.where, error.line) == (WHERE, line)
     assert error.problem.startswith(problem)
     assert error.remedy

@@ -300,3 +300,14 @@ def test_a_stable_version_whose_pods_argo_cd_hides_is_told_with_what_its_project
     world.run(60)
     assert world.release.canary is None
     assert "the AppProject has to permit Pod and ReplicaSet" in world.action().reason
+
+
+def test_a_rollout_on_golden_requests_starts_by_the_same_rules_and_names_them():
+    def said(policy):
+        world = World(policy=policy, versions=[42, 43])
+        assert world.run(900, until=lambda: world.release.canary is not None)
+        return " ".join(world.repository.head["message"].partition("Promoter-Model")[0].split())
+
+    golden = said(POLICY + "traffic: golden\n")
+    assert "golden requests a second its first weight" in golden
+    assert golden.replace("golden requests", "requests") == said(POLICY)

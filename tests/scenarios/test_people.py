@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builders import RANKER, digest, version
 from fakes import World
+from test_verbs import Person
 
 STABLE_ONLY = f"release:\n  stable:\n    version: 42\n    digest: {digest(42)}\n"
 
@@ -129,3 +130,12 @@ def test_a_git_revert_of_a_raise_takes_the_weight_back_to_what_it_was():
     assert world.weight == weight
     world.advance(3)
     assert world.cluster.route() == {42: 100 - weight, 43: weight}
+
+
+def test_a_persons_commit_makes_argo_cd_look_at_once():
+    world = World(versions=[42, 43])
+    assert world.run(300, until=lambda: world.weight > 0)
+    looks = world.cluster.refreshes
+    Person(world).says("revert", "ranker", None)
+    world.loop.one_pass()
+    assert world.cluster.refreshes == looks + 1

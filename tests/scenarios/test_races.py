@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import pytest
@@ -22,12 +22,14 @@ from promoter.control import act, backwards, observe, verbs
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.rollout import decide
 from promoter.decisions.trial import Trial
+from promoter.documents import release_file
+from promoter.domain.action import Action
 from promoter.domain.calibration import Calibration
 from promoter.domain.evidence import Evidence
 from promoter.domain.freeze import Unreadable
 from promoter.domain.measurements import Measurements
-from promoter.domain.observation import ClusterTraits
-from promoter.domain.policy import Bet
+from promoter.domain.observation import ClusterTraits, Observation
+from promoter.domain.policy import Approval, Bet
 from promoter.domain.preflight import Waived
 from promoter.domain.release import Promotion
 from promoter.domain.repository import Lineage
@@ -35,6 +37,7 @@ from promoter.domain.version import Listing
 from promoter.errors import HeadMoved, InvalidInput
 
 INTERLEAVINGS = 10_000
+PARTS = 4
 EVENTS = 50
 MARGIN = 0.02
 POLICY = """\
@@ -45,8 +48,41 @@ soak: 10s
 guard: 20s
 max_blind: 20s
 """
+# What people put into policy.yaml besides; the window is shut at the hour of the race.
+RULES = (
+    "",
+    'windows: [{cron: "0 2 * * *", duration: 30m, timezone: UTC}]\n',
+    "approval: {start: pull-request, promote: none}\n",
+    "approval: {start: none, promote: pull-request}\n",
+)
+BROKEN = b"release: [\n"
 BEGIN = f"release:\n  stable:\n    version: 42\n    digest: {digest(42)}\n"
 CALIBRATION = Calibration(Bet.SHARE, kappa=1.0, phi=1.0, interval=timedelta(seconds=5), bounds_us=(), reason="drawn")
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A commit that one of the promoters has drafted, and what was the case then."""
+
+    repository: object
+    seen: Observation
+    action: Action
+    draft: act.Draft
+    mood: str
+    live: bool
+    ready: bool
+    at: datetime
+
+
+@lru_cache(4096)
+def shown(pods, route, revision):
+    """What Argo CD says of so many Ready pods by version, and of this route."""
+    return application([deployment(number, ready=count) for number, count in pods], dict(route), revision=revision)
+
+
+@lru_cache
+def listed(newest):
+    return Listing(tuple(stored(number) for number in range(42, newest + 1)))
 
 
 class Race:
@@ -55,11 +91,13 @@ class Race:
     def __init__(self, seed):
         self.dice = random.Random(seed)
         self.now = NOON
-        self.repository = FakeRepository(self)
+        self.repository, clones = self.begun()
         self.policy = POLICY + f"rollback_window: {self.dice.choice(('1h', '90s'))}\n"
         self.repository.person({RANKER.policy_path: self.policy, RANKER.release_path: BEGIN}, "Serve ranker")
-        ports = Ports(self.repository, None, None, None, None)
-        self.promoters = [Observer(ports, ClusterTraits(), timedelta(seconds=5)) for _ in range(2)]
+        self.promoters = [
+            (Observer(Ports(clone, None, None, None, None), ClusterTraits(), timedelta(seconds=5)), clone)
+            for clone in clones
+        ]
         self.surveyed = []
         self.synced = self.repository.head["id"]
         self.ready = True
@@ -70,9 +108,14 @@ class Race:
         self.done = []
         self.happened = Counter()
 
+    def begun(self):
+        """The repository as this test sees it, and as each of the two promoters does."""
+        repository = FakeRepository(self)
+        return repository, (repository, repository)
+
     # What happens.
 
-    def play(self):
+    def play(self, events=EVENTS):
         happenings = (
             [self.undisturbed] * 20
             + [self.look] * 5
@@ -81,9 +124,9 @@ class Race:
             + [self.wait] * 3
             + [self.turn, self.pods, self.publish]
             + [self.verb] * 2
-            + [self.edit, self.git_revert, self.squash]
+            + [self.edit, self.git_revert, self.squash, self.rebase, self.approve, self.rule]
         )
-        for _ in range(EVENTS):
+        for _ in range(events):
             happening = self.dice.choice(happenings)
             self.done.append(happening.__name__)
             happening()
@@ -101,7 +144,7 @@ class Race:
 
     def sync(self):
         self.synced = self.repository.head["id"]
-        self.now += timedelta(seconds=6)
+        self.now += timedelta(seconds=10)
 
     def turn(self):
         self.mood = self.dice.choice(("good", "good", "good", "thin", "sign", "harm", "blind"))
@@ -128,7 +171,10 @@ class Race:
             )
         )
         with suppress(InvalidInput):
-            self.by_people(lambda: Person(self).says(*said))
+            self.by_people(lambda: self.says(*said))
+
+    def says(self, *said):
+        Person(self).says(*said)
 
     @property
     def release(self):
@@ -148,11 +194,11 @@ class Race:
                 older = replace(release.stable, version=version(42), digest=digest(42), replicas=None)
                 release = replace(release, stable=older, canary=None)
             elif kind == 3:
-                self.by_people(lambda: self.repository.person({RANKER.release_path: "release: [\n"}))
+                self.by_people(lambda: self.repository.person({RANKER.release_path: BROKEN}))
                 return
             self.write(release)
             return
-        good = next(text for text in self.texts() if text != b"release: [\n")
+        good = next(text for text in self.texts() if text != BROKEN)
         self.by_people(lambda: self.repository.person({RANKER.release_path: good}))
 
     def squash(self):
@@ -166,17 +212,44 @@ class Race:
                 )
             )
 
-    def git_revert(self):
-        """Of the newest commit of the promoter's, where it applies cleanly."""
-        newest = self.repository.head
-        if newest["author"] == "promoter" and newest["parent"]:
-            before = self.repository._find(newest["parent"])["tree"][RANKER.release_path]
-            self.by_people(lambda: self.repository.person({RANKER.release_path: before}, "Revert"))
+    def rebase(self):
+        """A commit that a promoter made and did not push, merged by a forge's button.
 
-    def write(self, release):
+        By "rebase" its author is the promoter, by "squash" the person: neither makes it the promoter's own.
+        """
+        if self.surveyed:
+            draft = self.surveyed[0].draft
+            author = self.dice.choice(("promoter", "Ada"))
+            self.by_people(lambda: self.repository.merged(draft, author))
+
+    def approve(self):
+        """The mark that a merged pull request leaves, on a version or on the canary."""
+        with suppress(InvalidInput):
+            release = self.release
+            if release.canary is not None:
+                release = replace(release, canary=replace(release.canary, approved=True))
+            elif release.rejection(version(self.newest)) is None:
+                release = replace(release, approved=stored(self.newest))
+            self.write(release, author=self.dice.choice(("promoter", "Ada")))
+
+    def rule(self):
+        """Another policy: windows, approvals, or neither."""
+        text = self.policy + self.dice.choice(RULES)
+        self.by_people(lambda: self.repository.person({RANKER.policy_path: text}))
+
+    def git_revert(self):
+        """Of the newest commit of a promoter's, and of one before it, where that applies."""
+        ours = [entry for entry in self.repository.commits if entry["ours"]]
+        if ours:
+            self.by_people(lambda: self.repository.reverted(ours[-min(len(ours), self.dice.choice((1, 1, 2)))]))
+
+    def write(self, release, author="Ada"):
         text = self.repository.head["tree"][RANKER.release_path]
-        after = act.write_release(text, release, RANKER.release_path)
-        self.by_people(lambda: self.repository.person({RANKER.release_path: after}))
+        after = act.write_release(text.decode(), release, RANKER.release_path)
+        if after.encode() != text:
+            self.by_people(
+                lambda: self.repository.person({RANKER.release_path: after}, author=author, committer="forge")
+            )
 
     def texts(self):
         return [entry["tree"][RANKER.release_path] for entry in reversed(self.repository.commits)]
@@ -203,8 +276,8 @@ class Race:
     # What a promoter does.
 
     def look(self):
-        promoter = self.dice.choice(self.promoters)
-        head = self.repository.fetch()
+        promoter, repository = self.dice.choice(self.promoters)
+        head = repository.fetch()
         self.surveyed = self.surveyed[-1:]
         try:
             seen = promoter.read(RANKER, head)
@@ -212,9 +285,10 @@ class Race:
             return
         seen = self.answered(seen)
         action = decide(seen, self.now)
-        draft = act.draft(self.repository, [(seen, action)], head, self.now)
+        draft = act.draft(repository, [(seen, action)], head, self.now)
         if draft is not None:
-            self.surveyed.append((seen, action, draft, self.mood, self.is_live(seen), self.ready, self.now))
+            live = self.is_live(seen)
+            self.surveyed.append(Surveyed(repository, seen, action, draft, self.mood, live, self.ready, self.now))
 
     def is_live(self, seen):
         return self.repository._find(self.synced)["tree"] == self.repository._find(seen.head)["tree"]
@@ -231,11 +305,9 @@ class Race:
         blind = self.mood == "blind"
         return replace(
             seen,
-            listing=Listing(tuple(stored(number) for number in range(42, self.newest + 1))),
+            listing=listed(self.newest),
             preflight=Waived(),
-            application=application(
-                [deployment(number, ready=count) for number, count in pods.items()], route, revision=self.synced
-            ),
+            application=shown(tuple(pods.items()), tuple(route.items()), self.synced),
             lineage=Lineage(contains=live, unchanged=live),
             measurements=None if blind else Measurements(0.0, self.now.timestamp()),
             calibration=None if blind else CALIBRATION,
@@ -269,24 +341,25 @@ class Race:
     def push(self):
         if not self.surveyed:
             return
-        seen, action, draft, mood, live, ready, at = self.surveyed.pop(0)
+        made = self.surveyed.pop(0)
         history = [entry["id"] for entry in self.repository.commits]
-        moved = history[-1] != draft.parent
+        moved = history[-1] != made.draft.parent
         try:
-            act.publish(self.repository, draft)
+            act.publish(made.repository, made.draft)
         except HeadMoved:
             assert moved
             self.happened["lost"] += 1
             return
         assert not moved, "a push is compare-and-swap"
         assert [entry["id"] for entry in self.repository.commits[:-1]] == history, "no commit is ever taken away"
-        self.happened[type(action).__name__] += 1
-        self.happened["back"] += getattr(action, "back", False)
-        self.check(seen, action, draft, mood=mood, live=live, ready=ready, at=at)
+        self.happened[type(made.action).__name__] += 1
+        self.happened["back"] += getattr(made.action, "back", False)
+        self.check(made)
 
     # What must hold of every commit of the promoter's.
 
-    def check(self, seen, action, draft, *, mood, live, ready, at):
+    def check(self, made):
+        seen, draft, mood, live = made.seen, made.draft, made.mood, made.live
         before, after = seen.release, self.release
         assert set(draft.files) == {RANKER.release_path}, "it writes no other file"
         assert after != before, "one decision is one commit"
@@ -296,7 +369,7 @@ class Race:
         starts = new is not None and (old is None or old.version != new.version)
         rises = new is not None and new.weight > (old.weight if old else 0)
         promoted = before.stable.version != after.stable.version
-        back = getattr(action, "back", False)
+        back = getattr(made.action, "back", False)
         if starts or rises or promoted:
             assert live, "nothing rises before the last commit is live"
         if back:
@@ -306,13 +379,15 @@ class Race:
             assert mood != "blind", "silence never promotes"
             held = seen.policy.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
             assert not held, "nothing starts or rises while people say so"
+        if (starts or rises) and not back:
+            assert not seen.policy.windows, "nothing starts or rises outside the windows"
         if starts:
-            self.check_start(before, after)
+            self.check_start(seen, after, back=back)
         if rises:
-            self.check_rise(before, new, mood=mood, ready=ready)
+            self.check_rise(seen, new, mood=mood, ready=made.ready)
         if promoted:
             assert (old.weight, after.stable.version) == (100, old.version)
-            assert at - seen.weight_since >= timedelta(seconds=20), "the guard is over"
+            assert made.at - seen.weight_since >= timedelta(seconds=20), "the guard is over"
             # By design the entries at or below a version leave `rejected` when it is promoted.
             self.out = {entry for entry in self.out if entry > after.stable.version}
         elif old is not None:
@@ -326,23 +401,27 @@ class Race:
                     return True
         return False
 
-    def check_start(self, before, after):
-        new = after.canary
+    def check_start(self, seen, after, *, back):
+        before, new = seen.release, after.canary
         assert new.weight == 0
         if new.version < before.stable.version:
             assert before.start.version == new.version, "only a person makes a canary of an older version"
             assert after.rejection(before.stable.version), "what a person leaves is not offered again"
         assert new.version not in self.out, "what people took out of service stays out"
         assert before.rejection(new.version) is None
+        if seen.policy.approval.start is not Approval.NONE and not back:
+            assert before.approved == stored(new.version.number), "it starts when people agree"
 
-    def check_rise(self, before, new, *, mood, ready):
-        old = before.canary
+    def check_rise(self, seen, new, *, mood, ready):
+        before, old = seen.release, seen.release.canary
         forbidden = ("harm",) if old.promote is Promotion.BACK else ("sign", "harm")
         assert mood not in forbidden, "nothing rises on a sign of harm"
         assert ready or old.replicas == 1, "pods come before requests"
         assert before.rejection(new.version) is None
         if new.weight == 100:
             assert old.replicas >= (before.stable.replicas or 1), "the pods for all requests were there"
+            if seen.policy.approval.promote is not Approval.NONE:
+                assert old.approved or old.promote is not None, "it gets all requests when people agree"
         if mood != "good":
             assert old.weight == 0 or old.promote is not None, "nothing but proof, or a person's word, raises"
 
@@ -357,37 +436,49 @@ class Race:
             assert new.weight == 0, "a way back never waits"
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Files that were read before are remembered by their content; forecasts in messages are left out."""
-    for module, name in (
-        (observe, "parse_release"),
-        (backwards, "parse_release"),
-        (observe, "parse_policy"),
-        (observe, "parse_freezes"),
-        (verbs, "parse_release"),
-        (verbs, "parse_policy"),
-        (verbs, "parse_freezes"),
-        (act, "write_release"),
-        (verbs, "write_release"),
+def remembered(monkeypatch):
+    """Files that were read or written before are remembered by their content."""
+    known, write = lru_cache(2**17)(observe.parse_release), lru_cache(2**17)(act.write_release)
+
+    def parse(content, path):
+        return known(content.encode() if isinstance(content, str) else content, path)
+
+    for module, name, memory in (
+        (release_file, "parse_release", parse),
+        (observe, "parse_release", parse),
+        (backwards, "parse_release", parse),
+        (verbs, "parse_release", parse),
+        (act, "write_release", write),
+        (verbs, "write_release", write),
+        (observe, "parse_policy", lru_cache(4096)(observe.parse_policy)),
+        (verbs, "parse_policy", lru_cache(4096)(verbs.parse_policy)),
+        (observe, "parse_freezes", lru_cache(4096)(observe.parse_freezes)),
+        (verbs, "parse_freezes", lru_cache(4096)(verbs.parse_freezes)),
     ):
-        monkeypatch.setattr(module, name, lru_cache(4096)(getattr(module, name)))
-    monkeypatch.setattr(act, "outlook", lambda *_: "")
+        monkeypatch.setattr(module, name, memory)
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of_a_rollout_hold(
-    part, quick, monkeypatch
-):
+def played(races, monkeypatch, events=EVENTS):
+    """How often each thing happened in `races`, each a seed with its race, all of which kept the rules."""
     happened = Counter()
-    for seed in range(part, INTERLEAVINGS, 4):
-        race = Race(seed)
+    for seed, race in races:
         monkeypatch.setattr(Trial, "of", race.trial)
         try:
-            race.play()
+            race.play(events)
         except AssertionError as error:
             raise AssertionError(f"interleaving {seed}: {error}; so far: {', '.join(race.done)}") from error
         happened += race.happened
+    return happened
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of_a_rollout_hold(part, monkeypatch):
+    remembered(monkeypatch)
+    # What a commit says is written for people, and no pass reads it.
+    monkeypatch.setattr(act, "write_message", lambda decisions: type(decisions[0].action).__name__)
+    monkeypatch.setattr(act, "outlook", lambda *_: "")
+    seeds = range(part, INTERLEAVINGS, PARTS)
+    happened = played(((seed, Race(seed)) for seed in seeds), monkeypatch)
     # A race in which nothing happens would keep every rule.
     assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "back", "lost"}
     assert min(happened.values()) >= 10, happened
