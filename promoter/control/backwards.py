@@ -75,10 +75,11 @@ def looked_for(
             said = change
         if before is None:
             continue
+        # What it was stable beside counts as well: a promotion takes those rejections away, and the floor.
+        passed.note(before)
         stable = before.stable
         if stable is not None and (stable.version, stable.digest) == (sought.version, sought.digest) and said:
             return Sought(said, change.at, tuple(passed.entries.values()), passed.pods)
-        passed.note(before)
     said = said or repository.last_change(head, served.release_path)
     return Sought(said, None, tuple(passed.entries.values()), passed.pods)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rendering import of_kind, render, situation
 
 from promoter.documents.release_file import parse_release, write_release
-from promoter.domain.release import Canary, Rejection, Release, Stable
-from promoter.domain.version import Digest, ModelVersion
+from promoter.domain.release import Canary, Promotion, Rejection, Release, Stable
+from promoter.domain.version import Digest, ModelVersion, StoredVersion
 
 VERSIONS = st.integers(1, 2**53 - 1).map(ModelVersion)
 DIGESTS = st.integers(0, 2**256 - 1).map(lambda number: Digest(f"sha256:{number:064x}"))
@@ -27,7 +27,10 @@ CANARY = st.builds(
     st.datetimes(datetime(2026, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # made aware
     st.none() | st.text(),
     st.integers(0, 50),
+    st.booleans(),
+    st.none() | st.sampled_from(Promotion),
 )
+MARK = st.none() | st.builds(StoredVersion, VERSIONS, DIGESTS)
 REJECTED = st.lists(st.builds(Rejection, VERSIONS, st.text()), max_size=3, unique_by=lambda entry: entry.version)
 
 
@@ -35,7 +38,7 @@ REJECTED = st.lists(st.builds(Rejection, VERSIONS, st.text()), max_size=3, uniqu
 def releases(draw):
     stable = draw(st.none() | STABLE)
     canary = draw(st.none() | CANARY.filter(lambda canary: canary.version != stable.version)) if stable else None
-    return Release(stable, canary, tuple(draw(REJECTED)))
+    return Release(stable, canary, tuple(draw(REJECTED)), draw(MARK), draw(MARK))
 
 
 def rendered(text):

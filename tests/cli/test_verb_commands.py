@@ -146,3 +146,9 @@ def test_a_promotion_in_full_writes_one_line_says_what_it_skips_and_nothing_less
     assert say("promote", "ranker", "--full", "--reason", "the old labels must go").exit_code == 0
     changed = [line for line in git(remote, "diff", "-U0", "main~", "main").splitlines() if line[:1] in "+-"][2:]
     assert changed == ["+    promote: full"]
+
+
+def test_going_back_takes_the_digest_from_the_history_and_says_what_was_never_stable(say, remote):
+    refused = say("rollback", "ranker", "--to", "7", "--reason", "r")
+    assert (refused.exit_code, "7 was never stable here" in refused.output) == (1, True), refused.output
+    assert len(log(remote)) == 1

@@ -300,7 +300,8 @@ def releases(draw):
         st.lists(st.builds(Rejection, versions, reasons), max_size=4, unique_by=lambda entry: entry.version)
     )
     approved = draw(st.none() | st.builds(StoredVersion, versions, digests))
-    return Release(stable, canary, tuple(rejected), approved)
+    start = draw(st.none() | st.builds(StoredVersion, versions, digests))
+    return Release(stable, canary, tuple(rejected), approved, start)
 
 
 @given(releases())
@@ -347,3 +348,13 @@ def test_reading_a_models_two_files_takes_well_under_a_millisecond_and_a_half():
 
     # Processor time, and the best of many, so that a busy machine does not fail the test.
     assert min(repeat(read_both, number=20, repeat=10, timer=process_time)) / 20 < 0.0015
+
+
+def test_a_version_that_a_person_wants_back_is_written_and_read_and_goes_without_a_trace():
+    plain = f"release:\n  stable:\n    version: 43\n    digest: {B}\n"
+    release = parse_release(plain, "release.yaml")
+    marked = replace(release, start=StoredVersion(ModelVersion(42), A))
+    text = write_release(plain, marked, "release.yaml")
+    assert text == f"{plain}  start:\n    version: 42\n    digest: {A}\n"
+    assert parse_release(text, "release.yaml") == marked
+    assert write_release(text, release, "release.yaml") == plain

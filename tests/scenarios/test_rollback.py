@@ -10,6 +10,8 @@ from fakes import POLICY, FakePreflights, World
 from preflights import failed
 from test_verbs import Person
 
+from promoter.control.explain import Explainer, Outcome
+from promoter.control.observe import Observer
 from promoter.domain.application import Health
 from promoter.domain.release import Promotion
 from promoter.errors import InvalidInput
@@ -58,6 +60,15 @@ def test_what_was_stable_lately_comes_back_with_its_pods_before_its_requests(wor
     assert rolled_back(world)
     world.store.versions.append(44)
     assert world.run(900, until=lambda: rolled_back(world, 44))
+
+
+def test_every_step_of_a_way_back_is_explained_by_the_same_decision(world):
+    goes_back(world)
+    assert world.run(120, until=lambda: rolled_back(world))
+    explainer = Explainer(world.repository, Observer(world.ports, world.traits, timedelta(seconds=5)))
+    found = explainer.explain_all(world.repository.head["id"], 3)
+    assert [entry.recorded.action for entry in found] == ["start-canary", "set-weight", "promote"]
+    assert {entry.outcome for entry in found} == {Outcome.SAME}
 
 
 @pytest.mark.parametrize("health", [Health.PROGRESSING, Health.DEGRADED])
@@ -180,6 +191,7 @@ def test_what_was_rejected_in_between_is_not_offered_again():
     assert rolled_back(world)
     assert [entry.version.number for entry in world.release.rejected] == [43, 44]
     assert "requests failed" in world.release.rejected[0].reason
+    assert sum("canary 43 starts" in subject for subject in world.subjects()) == 1
 
 
 def test_a_revert_of_the_promoters_start_takes_the_mark_away_and_does_not_start_it_again(world):
