@@ -410,7 +410,9 @@ class Race:
         assert new.version not in self.out, "what people took out of service stays out"
         assert before.rejection(new.version) is None
         if seen.policy.approval.start is not Approval.NONE and not back:
-            assert before.approved == stored(new.version.number), "it starts when people agree"
+            # Whoever asks for a version back agrees to it.
+            agreed = {before.approved, before.start}
+            assert stored(new.version.number) in agreed, "it starts when people agree"
 
     def check_rise(self, seen, new, *, mood, ready):
         before, old = seen.release, seen.release.canary
