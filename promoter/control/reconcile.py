@@ -97,6 +97,7 @@ class Reconciler:
         self._observer = observer
         # The commit that changed each release.yaml last, as the pass before saw it. A fresh process does without.
         self._changed: dict[ServedModel, Revision] = {}
+        self._own: Revision | None = None
 
     @property
     def repository(self) -> Repository:
@@ -140,6 +141,7 @@ class Reconciler:
         if survey.draft is None:
             return None
         pushed = self._pushed(survey, survey.draft)
+        self._own = pushed.revision
         changed = [verdict.served for verdict in survey.verdicts if verdict.served.release_path in pushed.draft.files]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._refresh, changed))
@@ -191,7 +193,9 @@ class Reconciler:
         )
 
     def _changed_by_others(self, read: Sequence[Observation]) -> list[ServedModel]:
-        """The models whose release.yaml is not what it was in the pass before, by a commit that is not ours.
+        """The models whose release.yaml is not what it was in the pass before, by a commit of no pass's.
+
+        Our own are refreshed once they are pushed. What a person said in a comment is in the promoter's name too.
 
         No more than are refreshed at once: a commit that changes a thousand must not hold up the pass.
         """
@@ -200,7 +204,7 @@ class Reconciler:
         changed = [
             seen.served
             for seen in read
-            if not seen.changed.ours and before.get(seen.served, seen.changed.revision) != seen.changed.revision
+            if seen.changed.revision not in (self._own, before.get(seen.served, seen.changed.revision))
         ]
         return changed[:_AT_ONCE]
 

@@ -51,6 +51,10 @@ def test_a_writers_revert_on_the_merged_pull_request_takes_every_request_back_an
     url = world.forge.speak(1, "/revert\nit answers nonsense")
     assert world.run(40, until=lambda: world.weight == 0)
     [commit] = by_comment(world)
+    # Argo CD is made to look at once, as for a person's own commit.
+    before = world.cluster.refreshes
+    world.loop.one_pass()
+    assert world.cluster.refreshes == before + 1
     rejected = world.release.rejection(version(43))
     assert rejected.reason == "Ada of Tests (ada): it answers nonsense"
     assert commit["message"].splitlines()[0] == "ranker: production: canary 43 reverted by Ada of Tests (ada)"
