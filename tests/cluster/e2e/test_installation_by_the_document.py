@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import yaml
 from e2e_client import Client, first_answer_of
@@ -270,6 +271,13 @@ def _environments(namespace):
     return status.get("sync", {}).get("status"), status.get("health", {}).get("status")
 
 
+def _scraped(shop, namespace):
+    """How many pods of the namespace Prometheus has seen answer."""
+    query = {"query": f'sum(up{{namespace="{namespace}"}})'}
+    answer = httpx.get(f"{shop.place.prometheus_url}/api/v1/query", params=query, timeout=10).json()
+    return sum(float(each["value"][1]) for each in answer["data"]["result"])
+
+
 def _install_the_promoter(shop):
     page = shop.service
     page.read("Install it")  # the image is there
@@ -339,6 +347,8 @@ def _a_model_and_its_first_version(shop, versions):
 def _the_second_version(shop):
     page, traffic = shop.page, Client(shop)
     try:
+        # Until the operator's reloader has told Prometheus of a new PodMonitor, which takes minutes, doctor misses it.
+        shop.until(lambda: _scraped(shop, "staging"), bool, 240, "Prometheus scrapes the pods")
         time.sleep(15)
         page.do("6. A model, and its first version")
         page.do("7. The second version")
@@ -359,7 +369,8 @@ def _afterwards(shop):
     v2 = ("deployment", "ranker-v2", "--namespace", "production")
     shop.until(lambda: got(*v2), bool, 200, "Argo CD applies it there")
     kubectl("wait", *v2, "--for=condition=Available", "--timeout=110s")
-    time.sleep(15)  # Prometheus has seen its pods by then
+    shop.until(lambda: _scraped(shop, "production"), bool, 240, "Prometheus scrapes production's pods")
+    time.sleep(15)
 
     page.do("See it in Argo CD")
     left_out = page.do("Is it in order?", but=lambda line: "--try-rules" in line)[1]  # this host has no rules
