@@ -34,6 +34,8 @@ def test_a_good_version_is_promoted_and_no_request_fails(course, versions, capsy
     assert course.shortfalls() == []
     assert course.rate() >= LEAST_RATE
     subjects = [subject.rpartition(": ")[2] for _, _, subject in course.commits()]
+    # The test before gave version 2 requests by hand, and took it away: the promoter writes that down first.
+    subjects = [subject for subject in subjects if subject != "2 is withheld for a person"]
     assert subjects[0] == f"canary {GOOD} starts at 0 %"
     assert subjects[-2:] == [f"canary {GOOD} at 100 %", f"{GOOD} is stable"]
     assert course.unwell() == []
