@@ -17,12 +17,17 @@ COPY pyproject.toml uv.lock ./
 
 FROM build AS build-promoter
 # Of the 400 services that botocore describes the promoter speaks to these: of 19 MB a third of a megabyte stays. It
-# speaks English, so Apprise's translations go, and shows no program in colours, so the languages that Pygments knows do.
+# speaks English, so Apprise's translations go, and shows no program in colours, so the languages that Pygments knows do,
+# as well as pictures and other libraries' tests.
 RUN uv sync --locked --no-dev --no-install-project --extra notify --extra workflows \
  && find /opt/promoter/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
     ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} + \
  && find /opt/promoter/lib/python3*/site-packages/apprise/i18n -mindepth 1 -maxdepth 1 -type d -exec rm -r {} + \
- && find /opt/promoter/lib/python3*/site-packages/pygments/lexers -name '[a-z]*.py' -delete
+ && find /opt/promoter/lib/python3*/site-packages/pygments/lexers -name '[a-z]*.py' -delete \
+ && find /opt/promoter/lib/python3*/site-packages/pygments/styles -name '[a-z]*.py' -delete \
+ && rm -r /opt/promoter/lib/python3*/site-packages/apprise/assets \
+    /opt/promoter/lib/python3*/site-packages/icalendar/tests \
+    /opt/promoter/lib/python3*/site-packages/recurring_ical_events/test
 COPY README.md LICENSE ./
 COPY promoter promoter
 COPY workflows workflows

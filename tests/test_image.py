@@ -27,6 +27,12 @@ DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 MOST = 80e6
 
 
+_LEFT_OUT = (
+    r"(apprise/i18n/\w+|apprise/assets|icalendar/tests|recurring_ical_events/test)/.*"
+    r"|pygments/(lexers|styles)/[a-z]\w*\.py"
+)
+
+
 def stage(name):
     """The lines of one stage of the Dockerfile."""
     (found,) = re.findall(rf"^FROM \S+ AS {name}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
@@ -58,13 +64,15 @@ def is_left_out(path):
     """Whether the Dockerfile takes this file of a package away again."""
     if service := re.fullmatch(r"botocore/data/([-\w]+)/.*", path):
         return service[1] not in kept_services()
-    return path.endswith(".pyc") or re.fullmatch(r"apprise/i18n/\w+/.*|pygments/lexers/[a-z]\w*\.py", path) is not None
+    return path.endswith(".pyc") or re.fullmatch(_LEFT_OUT, path) is not None
 
 
 def test_the_promoters_layer_leaves_room_for_its_base(packages):
     lines = stage("build-promoter")
     assert "apprise/i18n -mindepth 1 -maxdepth 1 -type d -exec rm -r" in lines
     assert "pygments/lexers -name '[a-z]*.py' -delete" in lines
+    assert "pygments/styles -name '[a-z]*.py' -delete" in lines
+    assert all(f"/{name}" in lines for name in ("apprise/assets", "icalendar/tests", "recurring_ical_events/test"))
     total = sum(
         file.locate().stat().st_size
         for package in packages
