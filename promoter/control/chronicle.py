@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from promoter.decisions.past_rollouts import chapters
 from promoter.documents.release_file import parse_release
+from promoter.documents.story import withholds
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Chapter, Step
 from promoter.domain.release import Release
@@ -40,7 +41,9 @@ def _steps(repository: Repository, served: ServedModel, newest_first: Sequence[C
     before = Release() if parent is None else _release(repository, parent, served, Release())[0]
     for commit in log:
         after, problem = _release(repository, commit.revision, served, before)
-        yield Step(commit, before, after, problem)
+        # Most commits reject nothing, and their messages need not be read for this.
+        withheld = after.rejected != before.rejected and withholds(commit, served)
+        yield Step(commit, before, after, problem, withheld)
         before = after
 
 

@@ -69,7 +69,7 @@ def _without_canary(step: Step) -> Chapter:
         ended = Ended.PROMOTED if step.commit.ours else Ended.PLACED
         return PastRollout(after.version, before.version if before else None, (step,), ended, step)
     refused = [entry.version for entry in step.after.rejected if step.before.rejection(entry.version) is None]
-    if refused and step.commit.ours:
+    if refused and step.commit.ours and not step.withheld:
         stable = after.version if after else None
         return PastRollout(refused[0], stable, (step,), Ended.REFUSED, step)
     return step

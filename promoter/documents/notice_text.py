@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from promoter.documents.prose import sentence
 from promoter.documents.pull_request_text import Question
-from promoter.documents.story import evidence_sentences, first_sentence, record_of
+from promoter.documents.story import evidence_sentences, first_sentence, record_of, withholds
 from promoter.domain.action import Asked
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Happening, Notice
@@ -17,9 +17,9 @@ _SHOWN_DIGITS = 8
 def notices_of(step: Step, served: ServedModel) -> tuple[Notice, ...]:
     """What one of the promoter's commits did that people want to know. It is told by the releases, not by the message.
 
-    A person's commit is no news: somebody knows.
+    A person's commit is no news, nor is one that writes down what a person did: somebody knows.
     """
-    found = _happening(step) if step.commit.ours else None
+    found = _happening(step) if step.commit.ours and not withholds(step.commit, served) else None
     if found is None:
         return ()
     happening, version, what = found
@@ -36,9 +36,10 @@ def notices_of(step: Step, served: ServedModel) -> tuple[Notice, ...]:
 def _happening(step: Step) -> tuple[Happening, ModelVersion, str] | None:
     before, after = step.before, step.after
     refused = [entry.version for entry in after.rejected if before.rejection(entry.version) is None]
-    if refused and before.canary is None:
+    if refused and before.canary is None and after.canary is None:
         return Happening.PREFLIGHT_FAILED, refused[0], f"version {refused[0]} fails its preflight"
-    if refused:
+    # What is rejected beside a start is the version that a person leaves.
+    if refused and before.canary is not None:
         return Happening.REVERTED, refused[0], f"version {refused[0]} is reverted"
     if after.stable is not None and (before.stable is None or before.stable.version != after.stable.version):
         return Happening.PROMOTED, after.stable.version, f"version {after.stable.version} is stable"

@@ -10,11 +10,13 @@ from typing import Any
 from promoter.documents.commit_message import DecisionRecord, read_trailers
 from promoter.documents.evidence_text import RecordedEvidence, figures
 from promoter.documents.prose import sentence
+from promoter.domain.action import ACTION_NAMES, Withhold
 from promoter.domain.duration import format_duration
 from promoter.domain.evidence import ArmCounts
 from promoter.domain.figures import grouped, odds_text, percent
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Ended, PastRollout, Step
+from promoter.domain.repository import Commit
 from promoter.domain.version import ModelVersion
 
 _SHOWN_DIGITS = 8
@@ -106,9 +108,19 @@ def last_evidence(rollout: PastRollout, served: ServedModel) -> RecordedEvidence
 
 def record_of(step: Step, served: ServedModel) -> DecisionRecord | None:
     """What the trailers of the promoter's own commit say of this model."""
-    if not step.commit.ours:
+    return _record(step.commit, served)
+
+
+def withholds(commit: Commit, served: ServedModel) -> bool:
+    """Whether it is the promoter's, and rejects what a person took out of service: no fault of the version's."""
+    record = _record(commit, served)
+    return record is not None and record.action == ACTION_NAMES[Withhold]
+
+
+def _record(commit: Commit, served: ServedModel) -> DecisionRecord | None:
+    if not commit.ours:
         return None
-    return next((record for record in read_trailers(step.commit.message) if record.served == served), None)
+    return next((record for record in read_trailers(commit.message) if record.served == served), None)
 
 
 def what_a_person_did(step: Step) -> str:

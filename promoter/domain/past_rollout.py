@@ -26,13 +26,15 @@ class Ended(StrEnum):
 class Step:
     """One commit in a model's folder, with the release before and after it.
 
-    problem: why the release after it could not be read, None where it could; `after` is then the one before.
+    problem: why the release after it could not be read, None where it could; `after` is then the one before. withheld:
+    it is the promoter's, and rejects what a person took out of service.
     """
 
     commit: Commit
     before: Release
     after: Release
     problem: str | None = None
+    withheld: bool = False
 
     @property
     def weight(self) -> int | None:

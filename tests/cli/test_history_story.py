@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from past_commits import Past
 
 from promoter.cli import main
-from promoter.domain.action import Withdraw
+from promoter.domain.action import Withdraw, Withhold
+from promoter.domain.release import Rejection
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,20 @@ def test_each_rollout_is_a_paragraph_and_the_newest_stands_first(tell):
     assert "Version 45 was refused by its preflight, and served nobody." in text
     assert "Version 42 was put back by Ada, in place of 43." in text
     assert "Version 42 became the first to be served." in text
+
+
+def test_a_version_that_a_person_took_out_of_service_was_not_refused_by_its_preflight(tmp_path):
+    made = Past(tmp_path / "work")
+    made.first()
+    made.starts()
+    made.promotes()
+    made.places(release(stable(42)), "Back to 42: 43 is slow on phones\n")
+    reason = "Ada took it out of service in commit 1a2b3c4d"
+    withheld = Withhold(version(43), frozenset({version(43)}), reason)
+    made.decide(withheld, release(stable(42), rejected=[Rejection(version(43), reason)]))
+    text = CliRunner().invoke(main, ["history", "ranker"], env=made.settings(tmp_path)).output
+    assert "Version 42 was put back by Ada, in place of 43." in text
+    assert "preflight" not in text
 
 
 def test_the_evidence_is_two_sentences(tell):

@@ -72,6 +72,13 @@ def test_a_version_that_fails_its_preflight_is_refused():
     assert (found.ended, found.exposed_at) == (Ended.REFUSED, None)
 
 
+def test_what_a_person_took_out_of_service_was_not_refused():
+    # People's edit, and the promoter's commit that writes it down.
+    made = steps(release(stable(43)), release(), release(rejected=[REJECTED]), people=[1], withheld=[2])
+    assert [entry.ended for entry in chapters(made)[:2]] == [Ended.PROMOTED, Ended.PLACED]
+    assert chapters(made)[2] == made[2]
+
+
 def test_what_people_change_meanwhile_belongs_to_the_rollout_and_between_rollouts_it_stands_alone():
     made = steps(release(), release(canary=AT_FIVE), release(canary=AT_FIVE), release(stable(43)), release(stable(43)))
     made = [Step(step.commit, step.before, step.after) for step in made]
