@@ -12,18 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
-from promoter.adapters.forges.rest import ForgeApi, nonsense
+from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
 from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest, PullRequestState
 from promoter.domain.repository import Revision
-from promoter.errors import ForgeUnavailable
-
-STATUS_CONTEXT = "promoter/rollout"
 
 # GitHub cuts nothing: a longer description is refused.
 _LONGEST_DESCRIPTION = 140
 _WRITERS = ("write", "admin", "owner")
-_PAGE = 50
-_MOST_PAGES = 20
 
 
 class GitHubForge:
@@ -41,20 +36,14 @@ class GitHubForge:
         self._page_size = "per_page"
 
     def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
-        found: list[PullRequest] = []
-        for page in range(1, _MOST_PAGES + 1):
-            asked = {"state": "open", self._page_size: str(_PAGE), "page": str(page)}
-            listed = self._api.get(f"{self._path}/pulls", asked)
-            found += [self._read(item) for item in self._list(listed) if self._is_wanted(item, prefix)]
-            if len(listed) < _PAGE:
-                return tuple(found)
-        raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open pull requests")
+        listed = self._api.whole(f"{self._path}/pulls", {"state": "open"}, self._page_size, "open pull requests")
+        return tuple(self._read(item) for item in listed if self._is_wanted(item, prefix))
 
     def closed_pull_request(self, branch: str) -> PullRequest | None:
         # GitHub looks for the branch; Gitea does not, and lists the newest first.
         owner = self._place.path.split("/", maxsplit=1)[0]
-        asked = {"state": "closed", "head": f"{owner}:{branch}", self._page_size: str(_PAGE)}
-        listed = self._list(self._api.get(f"{self._path}/pulls", asked))
+        asked = {"state": "closed", "head": f"{owner}:{branch}", self._page_size: str(PAGE)}
+        listed = self._api.listed(f"{self._path}/pulls", asked)
         found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
         return max((one for one in found if one.branch == branch), key=lambda one: one.number, default=None)
 
@@ -74,15 +63,15 @@ class GitHubForge:
 
     def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
         found: dict[int, Comment] = {}
-        for page in range(1, _MOST_PAGES + 1):
-            asked = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", self._page_size: str(_PAGE), "page": str(page)}
-            listed = self._list(self._api.get(f"{self._path}/issues/{number}/comments", asked))
+        asked = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
+        for listed in self._api.pages(f"{self._path}/issues/{number}/comments", asked, self._page_size):
             # What was imported was said by nobody here. Gitea does not know pages of comments, and sends all of them.
-            said = [self._read_comment(item) for item in listed if not item.get("original_author")]
+            with as_documented(self._place):
+                said = [self._read_comment(item) for item in listed if not item.get("original_author")]
             fresh = {one.number: one for one in said if one.number not in found}
-            found |= fresh
-            if len(listed) < _PAGE or not fresh:
+            if not fresh:
                 break
+            found |= fresh
         # `since` is about the last edit.
         return tuple(sorted((one for one in found.values() if one.at >= since), key=lambda one: one.number))
 
@@ -91,7 +80,7 @@ class GitHubForge:
         told = self._rights.get(path, none=self._unknown)
         if told is None:
             return None
-        try:
+        with as_documented(self._place):
             user = told["user"]
             if int(user["id"]) != comment.account:
                 # The name is somebody else's by now.
@@ -102,8 +91,6 @@ class GitHubForge:
                 email=str(user.get("email") or ""),
                 may_write=told["permission"] in _WRITERS,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise nonsense(self._place, error) from error
 
     def comment(self, number: int, body: str) -> None:
         self._api.send("POST", f"{self._path}/issues/{number}/comments", {"body": body})
@@ -120,13 +107,8 @@ class GitHubForge:
             said["target_url"] = status.url
         self._api.send("POST", f"{self._path}/statuses/{revision}", said)
 
-    def _list(self, listed: Any) -> list[Any]:
-        if not isinstance(listed, list):
-            raise nonsense(self._place, TypeError("no list"))
-        return listed
-
     def _read_comment(self, item: Any) -> Comment:
-        try:
+        with as_documented(self._place):
             return Comment(
                 number=int(item["id"]),
                 author=str(item["user"]["login"]),
@@ -135,21 +117,17 @@ class GitHubForge:
                 at=datetime.fromisoformat(item["created_at"]),
                 url=str(item["html_url"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise nonsense(self._place, error) from error
 
     def _is_wanted(self, item: Any, prefix: str) -> bool:
         """Whether it goes into our branch, from one of the promoter's; a fork's branch may have any name."""
-        try:
+        with as_documented(self._place):
             head, base = item["head"], item["base"]
             # A fork that was deleted has no repository any more.
             ours = head.get("repo") is not None and head["repo"]["id"] == base["repo"]["id"]
             return bool(ours and base["ref"] == self._place.branch and head["ref"].startswith(prefix))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise nonsense(self._place, error) from error
 
     def _read(self, item: Any) -> PullRequest:
-        try:
+        with as_documented(self._place):
             state = PullRequestState.OPEN if item["state"] == "open" else PullRequestState.CLOSED
             if item.get("merged") or item.get("merged_at"):
                 state = PullRequestState.MERGED
@@ -166,8 +144,6 @@ class GitHubForge:
                 # An account that was deleted is none.
                 author=str(item["user"]["login"]) if item.get("user") else "",
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise nonsense(self._place, error) from error
 
 
 def _cut(text: str) -> str:

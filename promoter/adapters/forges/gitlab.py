@@ -11,18 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
-from promoter.adapters.forges.rest import ForgeApi, nonsense
+from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
 from promoter.domain.pull_request import Comment, Commenter, CommitState, CommitStatus, PullRequest, PullRequestState
 from promoter.domain.repository import Revision
-from promoter.errors import ForgeUnavailable
-
-STATUS_CONTEXT = "promoter/rollout"
 
 _LONGEST_DESCRIPTION = 255
 _DEVELOPER = 30
-_PAGE = 50
 _LARGEST_PAGE = 100
-_MOST_PAGES = 20
 _STATES = {"opened": PullRequestState.OPEN, "locked": PullRequestState.OPEN, "merged": PullRequestState.MERGED}
 _COMMIT_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
 
@@ -38,18 +33,13 @@ class GitLabForge:
         self._path = f"/projects/{place.quoted}"
 
     def open_pull_requests(self, prefix: str) -> tuple[PullRequest, ...]:
-        found: list[PullRequest] = []
-        for page in range(1, _MOST_PAGES + 1):
-            asked = {"state": "opened", "target_branch": self._place.branch, "per_page": str(_PAGE), "page": str(page)}
-            listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
-            found += [self._read(item) for item in listed if self._is_wanted(item, prefix)]
-            if len(listed) < _PAGE:
-                return tuple(found)
-        raise ForgeUnavailable(f"{self._place.url} has more than {_PAGE * _MOST_PAGES} open merge requests")
+        asked = {"state": "opened", "target_branch": self._place.branch}
+        listed = self._api.whole(f"{self._path}/merge_requests", asked, "per_page", "open merge requests")
+        return tuple(self._read(item) for item in listed if self._is_wanted(item, prefix))
 
     def closed_pull_request(self, branch: str) -> PullRequest | None:
-        asked = {"target_branch": self._place.branch, "source_branch": branch, "per_page": str(_PAGE)}
-        listed = self._list(self._api.get(f"{self._path}/merge_requests", asked))
+        asked = {"target_branch": self._place.branch, "source_branch": branch, "per_page": str(PAGE)}
+        listed = self._api.listed(f"{self._path}/merge_requests", asked)
         found = [self._read(item) for item in listed if self._is_wanted(item, branch)]
         ended = [one for one in found if one.branch == branch and one.state is not PullRequestState.OPEN]
         return max(ended, key=lambda one: one.number, default=None)
@@ -71,26 +61,22 @@ class GitLabForge:
 
     def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
         asked = {"sort": "desc", "order_by": "created_at", "per_page": str(_LARGEST_PAGE)}
-        listed = self._list(self._api.get(f"{self._path}/merge_requests/{number}/notes", asked))
-        try:
+        listed = self._api.listed(f"{self._path}/merge_requests/{number}/notes", asked)
+        with as_documented(self._place):
             found = [self._read_comment(item, number) for item in listed if not item["system"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise nonsense(self._place, error) from error
         return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
 
     def commenter(self, comment: Comment) -> Commenter | None:
         told = self._rights.get(f"{self._path}/members/all/{comment.account}", none=(HTTPStatus.NOT_FOUND,))
         if told is None:
             return None
-        try:
+        with as_documented(self._place):
             return Commenter(
                 login=str(told["username"]),
                 name=str(told["name"] or ""),
                 email=str(told.get("email") or ""),
                 may_write=told["state"] == "active" and int(told["access_level"]) >= _DEVELOPER,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise nonsense(self._place, error) from error
 
     def comment(self, number: int, body: str) -> None:
         self._api.send("POST", f"{self._path}/merge_requests/{number}/notes", {"body": body})
@@ -114,11 +100,6 @@ class GitLabForge:
             said["target_url"] = status.url
         self._api.send("POST", f"{self._path}/statuses/{revision}", said)
 
-    def _list(self, listed: Any) -> list[Any]:
-        if not isinstance(listed, list):
-            raise nonsense(self._place, TypeError("no list"))
-        return listed
-
     def _read_comment(self, item: Any, number: int) -> Comment:
         return Comment(
             number=int(item["id"]),
@@ -130,14 +111,12 @@ class GitLabForge:
         )
 
     def _is_wanted(self, item: Any, prefix: str) -> bool:
-        try:
+        with as_documented(self._place):
             ours = item["source_project_id"] == item["target_project_id"]
             return bool(ours and str(item["source_branch"]).startswith(prefix))
-        except (KeyError, TypeError) as error:
-            raise nonsense(self._place, error) from error
 
     def _read(self, item: Any) -> PullRequest:
-        try:
+        with as_documented(self._place):
             found_out = item.get("detailed_merge_status") not in (None, "unchecked", "checking", "preparing")
             return PullRequest(
                 number=int(item["iid"]),
@@ -151,5 +130,3 @@ class GitLabForge:
                 labels=tuple(map(str, item.get("labels") or ())),
                 author=str(item["author"]["username"]) if item.get("author") else "",
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise nonsense(self._place, error) from error

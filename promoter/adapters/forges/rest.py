@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +21,12 @@ from promoter.token_file import NoToken, read_token
 # A page of fifty pull requests whose bodies are full.
 _LARGEST_ANSWER = 16 * 2**20
 _LONGEST_COMPLAINT = 200
+
+PAGE = 50
+_MOST_PAGES = 20
+
+# What our statuses on commits are called.
+STATUS_CONTEXT = "promoter/rollout"
 
 
 class ForgeApi:
@@ -39,6 +46,31 @@ class ForgeApi:
     def get(self, path: str, params: Mapping[str, str] | None = None, *, none: Collection[int] = ()) -> Any:
         """What is there, as parsed JSON. none: statuses that stand for None. Raises ForgeUnavailable."""
         return self._asked("GET", path, params=params, none=none)
+
+    def listed(self, path: str, params: Mapping[str, str]) -> list[Any]:
+        """The same, where it is a list. Raises ForgeUnavailable."""
+        found = self.get(path, params)
+        with as_documented(self._place):
+            if not isinstance(found, list):
+                raise TypeError("no list")
+        return found
+
+    def pages(self, path: str, params: Mapping[str, str], page_size: str) -> Iterator[list[Any]]:
+        """A list page by page, up to its end or the most pages that are read. page_size: its parameter's name."""
+        for page in range(1, _MOST_PAGES + 1):
+            found = self.listed(path, {**params, page_size: str(PAGE), "page": str(page)})
+            yield found
+            if len(found) < PAGE:
+                return
+
+    def whole(self, path: str, params: Mapping[str, str], page_size: str, what: str) -> list[Any]:
+        """All pages of a list of `what`. Raises ForgeUnavailable where there are more than are read."""
+        found: list[Any] = []
+        for page in self.pages(path, params, page_size):
+            found += page
+        if len(found) == PAGE * _MOST_PAGES:
+            raise ForgeUnavailable(f"{self._place.url} has more than {PAGE * _MOST_PAGES} {what}")
+        return found
 
     def send(self, method: str, path: str, said: Mapping[str, Any] | None = None, *, gone: int | None = None) -> Any:
         """The answer to a change, None for an empty one. gone: the status by which the forge says that it is done."""
@@ -120,6 +152,12 @@ def _complaint(response: requests.Response) -> str:
     return f": {shown[:_LONGEST_COMPLAINT]}" if shown else ""
 
 
-def nonsense(place: ForgePlace, error: Exception) -> ForgeUnavailable:
-    """What is raised where an answer is not of the form that its documentation promises."""
-    return ForgeUnavailable(f"{place.url}: the forge answered in a form that its API does not have: {error!r}")
+@contextmanager
+def as_documented(place: ForgePlace) -> Iterator[None]:
+    """Answers are taken apart within; one that has not the form of its documentation is ForgeUnavailable."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ForgeUnavailable(
+            f"{place.url}: the forge answered in a form that its API does not have: {error!r}"
+        ) from error
