@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
-from promoter.documents.release_file import parse_release
+from promoter.control.past_releases import changes
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Sought
 from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Revision
 from promoter.domain.version import Digest, ModelVersion, StoredVersion
-from promoter.errors import InvalidInput
 from promoter.ports import Repository
 
 # Changes of the file that are read back, at most.
@@ -86,17 +86,6 @@ def looked_for(
 
 def _backwards(repository: Repository, served: ServedModel, head: Revision) -> Iterator[tuple[Change, Release | None]]:
     """Each change of release.yaml, newest first, with the release before it; None where that did not parse."""
-    changed = repository.last_change(head, served.release_path)
-    for _ in range(MOST_CHANGES):
-        if changed.before is None:
-            return
-        content = repository.read(changed.before, served.release_path)
-        yield changed, _parsed(content, served.release_path)
-        changed = repository.last_change(changed.before, served.release_path)
-
-
-def _parsed(content: bytes | None, path: str) -> Release | None:
-    try:
-        return parse_release(content or b"", path)
-    except InvalidInput:
-        return None
+    known = islice(changes(repository, head, served.release_path), MOST_CHANGES + 1)
+    for (_, change), (before, _) in pairwise(known):
+        yield change, before

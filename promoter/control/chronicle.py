@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from promoter.control.past_releases import release_at
 from promoter.decisions.past_rollouts import chapters
-from promoter.documents.release_file import parse_release
 from promoter.documents.story import withholds
 from promoter.domain.names import ServedModel
 from promoter.domain.past_rollout import Chapter, Step
@@ -52,7 +52,6 @@ def _release(
 ) -> tuple[Release, str | None]:
     """The release of that revision; `otherwise`, and why, where a person's file does not parse."""
     try:
-        content = repository.read(revision, served.release_path)
-        return (Release(), None) if content is None else (parse_release(content, served.release_path), None)
+        return release_at(repository, revision, served.release_path), None
     except InvalidDocument as error:
         return otherwise, str(error)

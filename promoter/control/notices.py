@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from promoter.control.past_releases import readable_release
 from promoter.control.reconcile import Survey
 from promoter.documents.commit_message import read_trailers
 from promoter.documents.notice_text import held_notice, notices_of, waiting_notice
-from promoter.documents.release_file import parse_release
 from promoter.domain.action import Hold
 from promoter.domain.duration import format_duration
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notice
 from promoter.domain.past_rollout import Step
-from promoter.domain.release import Release
 from promoter.domain.repository import Revision
-from promoter.errors import InvalidDocument
 from promoter.ports import Repository
 
 # A promoter that was away for longer than so many commits tells of the newest ones only.
@@ -38,8 +36,9 @@ def _notices_since(repository: Repository, since: Revision, head: Revision) -> I
         if not commit.ours or commit.parent is None:
             continue
         for record in read_trailers(commit.message):
-            before = _release(repository, commit.parent, record.served)
-            after = _release(repository, commit.revision, record.served)
+            # Where a person's file does not parse nobody knows what changed.
+            before = readable_release(repository, commit.parent, record.served.release_path)
+            after = readable_release(repository, commit.revision, record.served.release_path)
             if before is not None and after is not None:
                 yield from notices_of(Step(commit, before, after), record.served)
 
@@ -67,12 +66,3 @@ def waiting_for_people(
         if seen is not None and isinstance(action, Hold) and action.asked is not None:
             address = address_of(verdict.served)
             yield waiting_notice(verdict.served, action.asked, seen.changed.revision, address), address is not None
-
-
-def _release(repository: Repository, revision: Revision, served: ServedModel) -> Release | None:
-    """None where a person's file does not parse: then nobody knows what changed."""
-    try:
-        content = repository.read(revision, served.release_path)
-        return Release() if content is None else parse_release(content, served.release_path)
-    except InvalidDocument:
-        return None

@@ -18,7 +18,7 @@ from builders import NOON, RANKER, application, arm, deployment, digest, interva
 from fakes import FakeRepository
 from test_verbs import Person
 
-from promoter.control import act, backwards, observe, verbs
+from promoter.control import act, observe, past_releases, verbs
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.rollout import decide
 from promoter.decisions.trial import Trial
@@ -448,7 +448,7 @@ def remembered(monkeypatch):
     for module, name, memory in (
         (release_file, "parse_release", parse),
         (observe, "parse_release", parse),
-        (backwards, "parse_release", parse),
+        (past_releases, "parse_release", parse),
         (verbs, "parse_release", parse),
         (act, "write_release", write),
         (verbs, "write_release", write),
