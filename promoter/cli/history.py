@@ -75,12 +75,7 @@ def history(*, model: str | None, environment: str | None, commits: bool, limit:
 def models_named(git: Repository, head: Revision, model: str, environment: str | None) -> list[ServedModel]:
     """Every model in scope that is meant by MODEL or GROUP/MODEL. Raises InvalidInput where there is none."""
     models = git.inventory(head).models
-    group, _, name = model.rpartition("/")
-    found = [
-        served
-        for served in models
-        if served.model == name and group in ("", served.group) and environment in (None, served.environment)
-    ]
+    found = [served for served in models if served.is_called(model) and environment in (None, served.environment)]
     if not found:
         where = f" in {environment}" if environment else ""
         known = ", ".join(map(str, models[:20])) or "none at all"
@@ -145,9 +140,8 @@ def _records(commit: Commit) -> Iterator[DecisionRecord | None]:
 def _is_asked_for(record: DecisionRecord | None, model: str | None, environment: str | None) -> bool:
     if record is None:
         return model is None and environment is None
-    group, _, name = (model or "").rpartition("/")
     served = record.served
-    return name in ("", served.model) and group in ("", served.group) and environment in (None, served.environment)
+    return (model is None or served.is_called(model)) and environment in (None, served.environment)
 
 
 def _as_data(commit: Commit, record: DecisionRecord | None) -> dict[str, object]:

@@ -91,8 +91,7 @@ def arranged(cells: tuple[Cell, ...], survey: Survey) -> Across:
     for cell in cells:
         served = cell.served
         depth[served.environment] = max(depth.get(served.environment, 0), len(_way(served, sources)))
-        name = served.model if served.group is None else f"{served.group}/{served.model}"
-        models.setdefault(name, {})[served.environment] = cell
+        models.setdefault(served.name, {})[served.environment] = cell
     environments = sorted(depth, key=lambda name: (depth[name], name))
     return Across(tuple(environments), dict(sorted(models.items())))
 

@@ -14,6 +14,7 @@ import structlog
 
 from promoter.control.loop import PassReport
 from promoter.control.reconcile import Survey, Verdict
+from promoter.control.respite import Respite
 from promoter.decisions.approval import BRANCHES, branch_of, overtaken
 from promoter.decisions.start import outlook
 from promoter.documents.pull_request_text import Question, answered, body_of, message_of, read_question, shown, title_of
@@ -29,8 +30,6 @@ from promoter.ports import Forge, Repository
 
 # How often open pull requests are looked through for those that are overtaken, or were changed by others.
 _LOOK_AGAIN = timedelta(minutes=1)
-# After a failure the forge is left alone for so long.
-_PAUSE = timedelta(seconds=30)
 
 log = structlog.get_logger()
 
@@ -61,7 +60,7 @@ class Approvals:
         self._settled: dict[str, Question] = {}
         self._addresses: dict[str, str] = {}
         self._look_at: datetime | None = None
-        self._not_before: datetime | None = None
+        self._respite = Respite()
 
     def pass_began(self) -> None:
         """Nothing is asked before a pass has ended."""
@@ -82,7 +81,7 @@ class Approvals:
 
     def keep(self, survey: Survey) -> None:
         """Open, change and close pull requests as `survey` calls for. A failure is told and tried again later."""
-        if self._not_before is not None and survey.at < self._not_before:
+        if self._respite.lasts(survey.at):
             return
         wishes = _wishes(survey.verdicts)
         news = any(self._settled.get(branch) != wish.question for branch, wish in wishes.items())
@@ -91,8 +90,7 @@ class Approvals:
         try:
             self._keep(wishes, survey.verdicts)
         except PromoterError as error:
-            self._not_before = survey.at + _PAUSE
-            log.warning("approval.not_asked", detail=str(error), retry_in=_PAUSE.total_seconds())
+            log.warning("approval.not_asked", detail=str(error), retry_in=self._respite.begin(survey.at))
         else:
             self._look_at = survey.at + _LOOK_AGAIN
 

@@ -16,10 +16,11 @@ import structlog
 from promoter.control.act import Draft
 from promoter.control.loop import PassReport
 from promoter.control.reconcile import Survey
+from promoter.control.respite import Respite
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.decisions.approval import BRANCHES, branch_of
 from promoter.documents import comment_text
-from promoter.documents.comment_text import Command, name_of, named, read_answer, read_command
+from promoter.documents.comment_text import Command, name_of, read_answer, read_command
 from promoter.documents.pull_request_text import Question, read_question
 from promoter.documents.release_file import parse_release
 from promoter.documents.verb_message import by_comment, is_by_comment
@@ -34,7 +35,6 @@ from promoter.ports import Forge, Repository
 # How often comments are read: while a version has requests that somebody may want back, and otherwise.
 _LOOK_AGAIN = timedelta(seconds=20)
 _LOOK_AGAIN_AT_REST = timedelta(minutes=1)
-_PAUSE = timedelta(seconds=30)
 # A command is about how things stand. Who comes back to a promoter that was away says it again.
 _TOO_LATE = timedelta(hours=1)
 _READ_BACK = timedelta(hours=2)
@@ -73,7 +73,7 @@ class Comments:
         self._answered: set[str] = set()
         self._ended: dict[ServedModel, tuple[tuple[Revision, int | None], PullRequest | None]] = {}
         self._looked_at: datetime | None = None
-        self._not_before: datetime | None = None
+        self._respite = Respite()
 
     def pass_began(self) -> None:
         """Nothing is done before a pass has ended."""
@@ -81,7 +81,8 @@ class Comments:
     def stood_by(self) -> None:
         """Whoever leads listens."""
         self._ended.clear()
-        self._looked_at = self._not_before = None
+        self._looked_at = None
+        self._respite.end()
 
     def pass_ended(self, report: PassReport) -> None:
         # Also while requests have to be taken back: it may be what barred that way back that somebody speaks of.
@@ -101,15 +102,14 @@ class Comments:
             self._failed(error, survey.at)
 
     def _is_due(self, survey: Survey) -> bool:
-        if self._not_before is not None and survey.at < self._not_before:
+        if self._respite.lasts(survey.at):
             return False
         under_way = any(one.seen is not None and one.seen.release.canary is not None for one in survey.verdicts)
         pause = _LOOK_AGAIN if under_way else _LOOK_AGAIN_AT_REST
         return self._looked_at is None or survey.at - self._looked_at >= pause
 
     def _failed(self, error: PromoterError, now: datetime) -> None:
-        self._not_before = now + _PAUSE
-        log.warning("comments.unheard", detail=str(error), retry_in=_PAUSE.total_seconds())
+        log.warning("comments.unheard", detail=str(error), retry_in=self._respite.begin(now))
 
     def _listened(self, survey: Survey) -> Iterator[_Listened]:
         asking = [
@@ -215,7 +215,7 @@ class Comments:
     def _draft(self, verbs: Verbs, head: Revision, listened: _Listened, command: Command) -> Draft:
         """What the verb makes of `head`. Raises InvalidInput where it is about another version, or changes nothing."""
         served, version = listened.seen.served, listened.question.version
-        model = named(served)
+        model = served.name
         if command.verb == "retry":
             return verbs.retry(head, model, served.environment, version)
         release = parse_release(self._repository.read(head, served.release_path) or b"", served.release_path)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from promoter.control.act import Pushed
 from promoter.control.loop import PassReport
 from promoter.control.reconcile import Survey, Verdict
+from promoter.control.respite import Respite
 from promoter.decisions.readiness import not_live_because
 from promoter.domain.action import Promote, Reject, Revert, Withdraw
 from promoter.domain.names import ServedModel
@@ -23,7 +24,6 @@ from promoter.domain.repository import Revision
 from promoter.errors import PromoterError
 from promoter.ports import Forge
 
-_PAUSE = timedelta(seconds=30)
 # Statuses that could not be told yet; older ones are let go.
 _MOST_UNTOLD = 100
 
@@ -51,7 +51,7 @@ class Statuses:
         self._untold: dict[Revision, CommitStatus] = {}
         self._waiting: dict[Revision, _Waiting] = {}
         self._told: dict[ServedModel, Revision] = {}
-        self._not_before: datetime | None = None
+        self._respite = Respite()
 
     def pass_began(self) -> None:
         """Nothing has come of it yet."""
@@ -68,7 +68,7 @@ class Statuses:
         self._look(survey)
         if report.pushed is not None:
             self._pushed(report.pushed, survey)
-        if self._untold and not survey.way_back_due and (self._not_before is None or survey.at >= self._not_before):
+        if self._untold and not survey.way_back_due and not self._respite.lasts(survey.at):
             self._tell(survey.at)
 
     def _pushed(self, pushed: Pushed, survey: Survey) -> None:
@@ -122,10 +122,9 @@ class Statuses:
             try:
                 self._forge.set_status(revision, status)
             except PromoterError as error:
-                self._not_before = now + _PAUSE
                 for oldest in list(self._untold)[:-_MOST_UNTOLD]:
                     del self._untold[oldest]
-                log.warning("status.not_told", detail=str(error), retry_in=_PAUSE.total_seconds())
+                log.warning("status.not_told", detail=str(error), retry_in=self._respite.begin(now))
                 return
             del self._untold[revision]
 

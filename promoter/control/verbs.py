@@ -260,18 +260,14 @@ def served_model(repository: Repository, head: Revision, model: str, environment
     model: its name, or `group/name` where several groups have one.
     """
     models = repository.inventory(head).models
-    named = [
-        served
-        for served in models
-        if model == served.model or (served.group and model == f"{served.group}/{served.model}")
-    ]
+    named = [served for served in models if served.is_called(model)]
     found = [served for served in named if environment in (None, served.environment)]
     if len(found) == 1:
         return found[0]
     if found:
         places = sorted({served.environment for served in found})
         if len(places) == 1:
-            groups = " or ".join(sorted(f"{served.group}/{model}" if served.group else model for served in found))
+            groups = " or ".join(sorted(served.name for served in found))
             raise InvalidInput(f"{model} is served by several groups in {places[0]}: say which, as {groups}")
         where = ", ".join(places)
         raise InvalidInput(f"{model} is served in {where}: say which with --environment")

@@ -43,11 +43,6 @@ def name_of(who: Commenter) -> str:
     return f"{name} ({login})" if name and name != login else login
 
 
-def named(served: ServedModel) -> str:
-    """What a verb calls it, beside its environment."""
-    return f"{served.group}/{served.model}" if served.group else served.model
-
-
 def answer(comment: Comment, text: str) -> str:
     """The body of the comment that answers `comment`."""
     return f"<!-- promoter: answers {comment.number} -->\n{text}\n"
@@ -97,7 +92,7 @@ def nobody_knows(command: Command) -> str:
 
 def no_pause(served: ServedModel) -> str:
     """What is said to `/pause`, which would change a file that is not the promoter's."""
-    where = f"{named(served)} --environment {served.environment}"
+    where = f"{served.name} --environment {served.environment}"
     return (
         "Nothing was changed: a pause stands in `policy.yaml`, and the promoter's account may write `release.yaml` "
         f"only. Run `promoter pause {where} --reason '…'`, or set `paused: true` in `{served.policy_path}`. "

@@ -59,6 +59,15 @@ class ServedModel:
         return cls(parts[1], parts[-1], parts[2] if len(parts) == 4 else None)
 
     @property
+    def name(self) -> str:
+        """`[group/]model`, which is one model's alone in its environment."""
+        return f"{self.group}/{self.model}" if self.group else self.model
+
+    def is_called(self, text: str) -> bool:
+        """Whether people mean it, among others perhaps, by `model` or `group/model`."""
+        return text in (self.model, self.name)
+
+    @property
     def folder(self) -> str:
         """The folder from the root of the repository, without a slash at its end."""
         parts = [ENVIRONMENTS, self.environment, self.group, self.model]
