@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,10 +59,10 @@ def check(root: Path, url: str | None) -> None:
     faults += clashes(root, releases)
     faults += map(str, _freeze_faults(root, releases))
     faults += map(str, _limit_faults(root, releases))
-    faults += map(str, _window_faults(root, releases))
+    given = dict(_given(root, releases))
+    faults += map(str, _window_faults(root, given))
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
-    given = dict(_given(root, releases))
     for line in asked_of_traffic(given):
         click.echo(line)
     for line in golden_rates(given):
@@ -146,10 +146,10 @@ def _limit_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
         yield error
 
 
-def _window_faults(root: Path, releases: list[Path]) -> Iterator[InvalidInput]:
+def _window_faults(root: Path, models: Mapping[ServedModel, Given]) -> Iterator[InvalidInput]:
     """A calendar does not parse, told once; or no rollout could end in any window of a policy."""
     now, calendars = datetime.now(UTC), {}
-    for served, given in _given(root, releases):
+    for served, given in models.items():
         policy, path = given.policy, given.policy.holidays
         if not policy.windows:
             continue

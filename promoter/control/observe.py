@@ -89,10 +89,7 @@ class Observer:
 
     def limits(self, head: Revision) -> Mapping[str, SharedLimits] | Unreadable:
         """What limits.yaml states at `head`, by environment; without the file, nothing."""
-        try:
-            return parse_limits(self._ports.repository.read(head, LIMITS_PATH) or b"", LIMITS_PATH)
-        except InvalidInput as error:
-            return Unreadable(str(error))
+        return _or_fault(lambda: parse_limits(self._ports.repository.read(head, LIMITS_PATH) or b"", LIMITS_PATH))
 
     def release(self, served: ServedModel, head: Revision) -> Release | None:
         """What release.yaml alone says, for a model that `read` cannot read; None where it is at fault itself."""
@@ -180,14 +177,9 @@ class Observer:
     def _frozen(self, head: Revision) -> tuple[Freeze, ...] | Unreadable:
         """What freeze.yaml states, read once for all models; without the file, nothing."""
         if self._freezes is None or self._freezes[0] != head:
-            self._freezes = (head, self._read_freezes(head))
+            content = self._ports.repository.read(head, FREEZE_PATH) or b""
+            self._freezes = (head, _or_fault(lambda: parse_freezes(content, FREEZE_PATH)))
         return self._freezes[1]
-
-    def _read_freezes(self, head: Revision) -> tuple[Freeze, ...] | Unreadable:
-        try:
-            return parse_freezes(self._ports.repository.read(head, FREEZE_PATH) or b"", FREEZE_PATH)
-        except InvalidInput as error:
-            return Unreadable(str(error))
 
     def _with_holidays(self, seen: Observation, now: datetime) -> Observation:
         """The same with the holidays of this year and the next, where its policy names some."""
@@ -199,14 +191,12 @@ class Observer:
             key = (self._ports.repository.object_id(seen.head, path), now.year)
             known = self._holidays.get(path)
             if known is None or known[0] != key:
-                known = self._holidays[path] = (key, self._read_holidays(seen.head, path, now.year))
+                read = partial(self._holidays_of, path, seen.head, now.year)
+                known = self._holidays[path] = (key, _or_fault(read))
         return replace(seen, holidays=known[1])
 
-    def _read_holidays(self, head: Revision, path: str, year: int) -> tuple[Holiday, ...] | Unreadable:
-        try:
-            return parse_holidays(self._text(path, head), path, year)
-        except InvalidInput as error:
-            return Unreadable(str(error))
+    def _holidays_of(self, path: str, head: Revision, year: int) -> tuple[Holiday, ...]:
+        return parse_holidays(self._text(path, head), path, year)
 
     def _text(self, path: str, revision: Revision) -> bytes:
         content = self._ports.repository.read(revision, path)
@@ -266,7 +256,7 @@ class Observer:
         path, canary, offered = way[1].release_path, release.canary, theirs.stable
         made_stable = taken_back = None
         if canary is not None:
-            taken_back = self._taken_back(head, path, StoredVersion(canary.version, canary.digest), canary.since)
+            taken_back = self._taken_back(head, path, canary.pin, canary.since)
         elif offered is not None and (release.stable is None or offered.version > release.stable.version):
             for before, change in past_releases(self._ports.repository, head, path):
                 if _stable(before) != _stable(theirs):
@@ -423,7 +413,7 @@ def _source(seen: Observation) -> tuple[str, Completeness] | None:
 
 
 def _stable(release: Release) -> StoredVersion | None:
-    return StoredVersion(release.stable.version, release.stable.digest) if release.stable else None
+    return release.stable.pin if release.stable else None
 
 
 def _offer(upstream: Upstream) -> Listing:
@@ -434,6 +424,14 @@ def _offer(upstream: Upstream) -> Listing:
 
 def _weights(release: Release) -> tuple[ModelVersion, int] | None:
     return (release.canary.version, release.canary.weight) if release.canary else None
+
+
+def _or_fault(read: Callable[[], _Answer]) -> _Answer | Unreadable:
+    """What people's file says, or why it says nothing: its fault bars steps forward, and no way back."""
+    try:
+        return read()
+    except InvalidInput as error:
+        return Unreadable(str(error))
 
 
 def _answered(seen: Observation, ask: Callable[[], _Answer]) -> tuple[Observation, _Answer | None]:

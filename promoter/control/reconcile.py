@@ -11,7 +11,7 @@ from promoter.control.act import Draft, Pushed, draft, publish, renewed
 from promoter.control.observe import Observer, Ports
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
-from promoter.decisions.sharing import Shared, Use, in_flight, share, use
+from promoter.decisions.sharing import Use, in_flight, share, use
 from promoter.domain.action import Action, Hold, is_way_back
 from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
@@ -121,10 +121,12 @@ class Reconciler:
             head, stale = known, str(error)
         inventory = repository.inventory(head)
         limits = self._observer.limits(head)
-        verdicts = self._verdicts(inventory.models, head, now, limits)
+        read = {served: self._read(served, head) for served in inventory.models}
+        unseen = self._unseen(read, head, limits)
+        verdicts = self._verdicts(read, unseen, head, now, limits)
         due = [(verdict.seen, verdict.action) for verdict in verdicts if verdict.seen is not None]
         commit = draft(repository, due, head, now)
-        standing = self._standing(verdicts, head, limits)
+        standing = _standing(verdicts, unseen, limits)
         return Survey(head, now, verdicts, inventory.misnamed, commit, stale, standing)
 
     def settle(self) -> bool:
@@ -168,12 +170,12 @@ class Reconciler:
 
     def _verdicts(
         self,
-        models: Sequence[ServedModel],
+        read: Mapping[ServedModel, Observation | InvalidInput],
+        unseen: Mapping[ServedModel, Release],
         head: Revision,
         now: datetime,
         limits: Mapping[str, SharedLimits] | Unreadable,
     ) -> tuple[Verdict, ...]:
-        read = {served: self._read(served, head) for served in models}
         # Those with a rollout first: models at rest share the time that is left.
         given = sorted(_observations(read), key=lambda seen: seen.release.canary is None)
         self._observer.begin_pass(given, now)
@@ -183,7 +185,8 @@ class Reconciler:
             asked = pool.map(lambda seen: self._observer.ask(seen, now), given)
             observations = {seen.served: self._observer.trace(seen) for seen in asked}
         actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
-        shared = self._within_shared_limits(observations, actions, read, head, limits)
+        # After all have been decided: each knows what those before it take.
+        shared = share(observations, actions, unseen, limits)
         actions = self._within_limit(shared.actions, head, now)
         return tuple(
             Verdict(served, actions[served], observations[served], shared.behind.get(served, ()))
@@ -215,41 +218,20 @@ class Reconciler:
         except InvalidInput as error:
             return error
 
-    def _within_shared_limits(
+    def _unseen(
         self,
-        observations: Mapping[ServedModel, Observation],
-        actions: Mapping[ServedModel, Action],
         read: Mapping[ServedModel, Observation | InvalidInput],
         head: Revision,
         limits: Mapping[str, SharedLimits] | Unreadable,
-    ) -> Shared:
-        """One after another, after all have been decided: each knows what those before it take."""
-        if isinstance(limits, Unreadable):
-            return share(observations, actions, {}, limits)
-        if not limits:
-            return Shared(dict(actions))
-        limited = [served for served in read if served not in observations and served.environment in limits]
-        return share(observations, actions, self._unseen(limited, head), limits)
-
-    def _unseen(self, models: Sequence[ServedModel], head: Revision) -> dict[ServedModel, Release]:
+    ) -> dict[ServedModel, Release]:
         """Releases of models whose other files do not parse: their canaries take of the limits as well."""
-        found = ((served, self._observer.release(served, head)) for served in models)
-        return {served: release for served, release in found if release is not None}
-
-    def _standing(
-        self, verdicts: Sequence[Verdict], head: Revision, limits: Mapping[str, SharedLimits] | Unreadable
-    ) -> dict[str, Standing] | Unreadable:
         if isinstance(limits, Unreadable):
-            return limits
-        if not limits:
             return {}
-        seen = {verdict.served: verdict.seen for verdict in verdicts if verdict.seen is not None}
-        limited = [one.served for one in verdicts if one.seen is None and one.served.environment in limits]
-        unseen = self._unseen(limited, head)
-        return {
-            environment: Standing(limit, use(in_flight(seen, unseen, environment)))
-            for environment, limit in limits.items()
-        }
+        broken = [
+            served for served, found in read.items() if isinstance(found, InvalidInput) and served.environment in limits
+        ]
+        releases = ((served, self._observer.release(served, head)) for served in broken)
+        return {served: release for served, release in releases if release is not None}
 
     def _within_limit(
         self, actions: Mapping[ServedModel, Action], head: Revision, now: datetime
@@ -268,6 +250,19 @@ class Reconciler:
             served: Hold(f"{reason}; next: {action.reason}", action.evidence) if served in forward else action
             for served, action in actions.items()
         }
+
+
+def _standing(
+    verdicts: Sequence[Verdict],
+    unseen: Mapping[ServedModel, Release],
+    limits: Mapping[str, SharedLimits] | Unreadable,
+) -> dict[str, Standing] | Unreadable:
+    if isinstance(limits, Unreadable):
+        return limits
+    seen = {verdict.served: verdict.seen for verdict in verdicts if verdict.seen is not None}
+    return {
+        environment: Standing(limit, use(in_flight(seen, unseen, environment))) for environment, limit in limits.items()
+    }
 
 
 def _observations(read: Mapping[ServedModel, Observation | InvalidInput]) -> list[Observation]:

@@ -19,7 +19,7 @@ from promoter.domain.application import Deployment, Health, Pod
 from promoter.domain.observation import Observation
 from promoter.domain.preflight import Waived
 from promoter.domain.release import Release
-from promoter.domain.version import Listing, StoredVersion
+from promoter.domain.version import Listing
 
 
 class Silence(StrEnum):
@@ -89,11 +89,11 @@ def in_fair_weather(seen: Observation, after: Release) -> Observation:
     taken = after.canary or after.stable
     listing = seen.listing
     if listing is None:
-        listing = Listing((StoredVersion(taken.version, taken.digest),) if taken else ())
+        listing = Listing((taken.pin,) if taken else ())
     seen = replace(seen, listing=listing, preflight=Waived())
     if taken is not None and seen.upstream is not None:
         # It was asked whether the store held what upstream proved, and it did, or nothing would have started.
-        seen = replace(seen, in_store=(StoredVersion(taken.version, taken.digest),))
+        seen = replace(seen, in_store=(taken.pin,))
     if before.stable is None or after.stable is None:
         return seen
     served = replace(before, stable=replace(before.stable, replicas=after.stable.replicas))

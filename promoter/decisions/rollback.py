@@ -117,7 +117,7 @@ def _bad_as_well(trial: Trial, now: datetime) -> Action | None:
 
 def _obstacle(trial: Trial) -> Hold | None:
     canary = trial.canary
-    changed = _changed(trial.seen, StoredVersion(canary.version, canary.digest))
+    changed = _changed(trial.seen, canary.pin)
     if changed is not None:
         return trial.hold(changed, alarm=True)
     waiting = not_moved_because(trial.seen)

@@ -21,6 +21,11 @@ class Stable:
     digest: Digest
     replicas: int | None = None
 
+    @property
+    def pin(self) -> StoredVersion:
+        """The version, and the digest of its files."""
+        return StoredVersion(self.version, self.digest)
+
 
 class Promotion(StrEnum):
     """A person's word on how the canary is promoted.
@@ -58,6 +63,11 @@ class Canary:
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 100:
             raise InvalidName(f"{self.weight} is not a weight: use a whole number from 0 to 100")
+
+    @property
+    def pin(self) -> StoredVersion:
+        """The version, and the digest of its files."""
+        return StoredVersion(self.version, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +107,4 @@ class Release:
     def pinned(self) -> tuple[StoredVersion, ...]:
         """The versions that are served now, stable first."""
         live = (self.stable, self.canary)
-        return tuple(StoredVersion(entry.version, entry.digest) for entry in live if entry is not None)
+        return tuple(entry.pin for entry in live if entry is not None)
