@@ -56,7 +56,7 @@ def main() -> int:
 
 def figures(seconds: list[float]) -> list[Figure]:
     """What `seconds`, one number a revert, come to."""
-    name = f"`promoter revert` to weight 0 in the sandbox's Envoy, median of {len(seconds)}"
+    name = f"`promoter revert` to weight 0 in Envoy, median of {len(seconds)}"
     return [Figure(name, statistics.median(seconds), LONGEST, "s"), Figure("the slowest", max(seconds), LONGEST, "s")]
 
 

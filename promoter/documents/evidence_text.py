@@ -37,6 +37,11 @@ class RecordedEvidence:
     proxy_canary: ArmCounts | None = None
     proxy_stable: ArmCounts | None = None
 
+    @property
+    def proven(self) -> float | None:
+        """Below what the excess error ratio was proven to be, None for nothing: as at weight 100, beside no stable."""
+        return self.upper_bound if self.upper_bound is not None and self.upper_bound < 1 else None
+
 
 # A figure of the evidence as it is compared: a count, a number, several of either, or a time as text; None for a number
 # that was not finite.

@@ -72,8 +72,8 @@ def evidence_sentences(
     if stable is not None and evidence.stable.requests:
         counted += f"; of {_counted(evidence.stable, stable)}"
     weighed = f"The odds against {version} were {recorded_odds(evidence.odds)}"
-    if evidence.upper_bound is not None:
-        weighed += f", and its excess of failures was below {percent(evidence.upper_bound)}"
+    if evidence.proven is not None:
+        weighed += f", and its excess of failures was below {percent(evidence.proven)}"
     return f"{counted}.", f"{weighed}."
 
 

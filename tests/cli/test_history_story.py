@@ -68,6 +68,16 @@ def test_the_evidence_is_two_sentences(tell):
     assert "It had 0 %, 5 % and 50 % of the requests, against 42." in text
 
 
+def test_a_bound_that_says_nothing_is_not_told(tmp_path):
+    made = Past(tmp_path / "work")
+    made.first()
+    made.starts()
+    made.promotes(upper=1.0)
+    text = " ".join(CliRunner().invoke(main, ["history", "ranker"], env=made.settings(tmp_path)).output.split())
+    assert "The odds against 43 were 0.37 to 1." in text
+    assert "excess" not in text.partition("Version 42")[0].partition("The odds")[2]
+
+
 def test_the_evidence_of_a_revert_is_the_one_that_led_to_it(tell):
     text = " ".join(tell("ranker").output.split())
     assert "3.1 % of requests failed against 0.1 % on stable. Of 400 requests to 44, 12 failed (3 %)" in text
