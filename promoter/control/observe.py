@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from promoter.control.backwards import looked_for
+from promoter.control.latest_changes import taken_out_of_service, weight_since
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
-from promoter.control.past_releases import past_releases
-from promoter.decisions.candidate import candidate, withheld_by
+from promoter.control.upstream import upstream_of
+from promoter.decisions.candidate import candidate
 from promoter.decisions.counting import seen_until
 from promoter.decisions.halt import halted
 from promoter.decisions.rollback import was_stable_lately
@@ -29,11 +29,11 @@ from promoter.domain.calibration import Calibration
 from promoter.domain.completeness import Completeness
 from promoter.domain.freeze import Freeze, Unreadable
 from promoter.domain.names import FREEZE_PATH, LIMITS_PATH, ServedModel
-from promoter.domain.observation import ClusterTraits, Observation, Withheld
+from promoter.domain.observation import ClusterTraits, Observation
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
-from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.repository import Lineage, Revision
 from promoter.domain.shared_limits import SharedLimits
 from promoter.domain.upstream import Upstream
 from promoter.domain.version import Listing, ModelVersion, StoredVersion, Wanted
@@ -42,9 +42,6 @@ from promoter.errors import InvalidDocument, InvalidInput, PromoterError
 from promoter.ports import Cluster, Metrics, ModelStore, Preflights, Repository
 
 CHART = "charts/model-serving"
-
-# People's edits in a row that are read back, at most.
-_MOST_EDITS = 20
 
 _Answer = TypeVar("_Answer")
 
@@ -99,14 +96,15 @@ class Observer:
             return None
 
     def _read_anew(self, served: ServedModel, head: Revision) -> Observation:
+        repository = self._ports.repository
         release = self._release(served, head)
         policy = self._policy(served, head)
-        changed = self._ports.repository.last_change(head, served.release_path)
-        withheld = self._withheld(served, release, changed)
+        changed = repository.last_change(head, served.release_path)
+        withheld = taken_out_of_service(repository, served, release, changed)
         upstream = self._upstream(served, head, release) if policy.candidates.upstream else None
-        since = self._weight_since(served, release, changed)
+        since = weight_since(repository, served, release, changed)
         wanted = release.sought
-        sought = looked_for(self._ports.repository, served, head, release, wanted) if wanted else None
+        sought = looked_for(repository, served, head, release, wanted) if wanted else None
         return Observation(
             served,
             head,
@@ -206,75 +204,14 @@ class Observer:
             )
         return content
 
-    def _weight_since(self, served: ServedModel, release: Release, changed: Change) -> datetime:
-        """When the canary's weight became what it is: commits that changed only pods are passed over."""
-        while changed.before is not None:
-            try:
-                before = self._release(served, changed.before)
-            except InvalidInput:
-                break
-            if _weights(before) != _weights(release):
-                break
-            changed = self._ports.repository.last_change(changed.before, served.release_path)
-        return changed.at
-
-    def _withheld(self, served: ServedModel, release: Release, changed: Change) -> Withheld | None:
-        """What people's edits since the promoter's last commit took out of service, and did not offer again.
-
-        A file that did not parse in between says nothing.
-        """
-        offered_again: set[ModelVersion] = set()
-        versions: frozenset[ModelVersion] = frozenset()
-        taken: Change | None = None
-        for _ in range(_MOST_EDITS):
-            if changed.ours or changed.before is None:
-                break
-            with suppress(InvalidInput):
-                before = self._release(served, changed.before)
-                found = withheld_by(before, release) - offered_again - versions
-                if found:
-                    versions, taken = versions | found, taken or changed
-                # Who takes a rejection away wants the version offered, whatever was done to it before.
-                offered_again |= {
-                    entry.version for entry in before.rejected if release.rejection(entry.version) is None
-                }
-            changed = self._ports.repository.last_change(changed.before, served.release_path)
-        return Withheld(versions, taken) if taken else None
-
     def _upstream(self, served: ServedModel, head: Revision, release: Release) -> Upstream | Unreadable:
-        """What upstream serves, and what its history says of the versions that matter here.
-
-        A fault there bars steps forward and no way back, so it is told and not raised.
-        """
+        """What upstream serves. A fault there bars steps forward and no way back, so it is told and not raised."""
         try:
-            way, source = way_to_store(served, lambda one: self._policy(one, head).candidates)
+            way, root = way_to_store(served, lambda one: self._policy(one, head).candidates)
             theirs = self._release(way[1], head)
         except InvalidInput as error:
             return Unreadable(str(error))
-        if source.store is None:
-            raise AssertionError("every way ends at a store")
-        path, canary, offered = way[1].release_path, release.canary, theirs.stable
-        made_stable = taken_back = None
-        if canary is not None:
-            taken_back = self._taken_back(head, path, canary.pin, canary.since)
-        elif offered is not None and (release.stable is None or offered.version > release.stable.version):
-            for before, change in past_releases(self._ports.repository, head, path):
-                if _stable(before) != _stable(theirs):
-                    break
-                made_stable = change
-        return Upstream(way[1], theirs, source.store, source.complete, made_stable, taken_back)
-
-    def _taken_back(self, head: Revision, path: str, pin: StoredVersion, since: datetime) -> Change | None:
-        """The commit that ended the stable time of `pin` there, if it was stable at `since` or later."""
-        after: Change | None = None
-        for before, change in past_releases(self._ports.repository, head, path):
-            if _stable(before) == pin:
-                # Rejected though it is stable still: by that very commit, as far as anybody cares.
-                return after or (change if before.rejection(pin.version) else None)
-            if change.at <= since:
-                return None
-            after = change
-        return None
+        return upstream_of(self._ports.repository, head, way[1], theirs, root=root, ours=release)
 
     def _filled_in(self, served: ServedModel, head: Revision, policy: PreflightPolicy) -> PreflightPolicy:
         """The policy with the size of the batches that the chart makes, unless it states one."""
@@ -412,18 +349,10 @@ def _source(seen: Observation) -> tuple[str, Completeness] | None:
     return (upstream.store, upstream.complete) if isinstance(upstream, Upstream) else None
 
 
-def _stable(release: Release) -> StoredVersion | None:
-    return release.stable.pin if release.stable else None
-
-
 def _offer(upstream: Upstream) -> Listing:
     """The one version that is stable upstream, if any."""
-    stable = _stable(upstream.release)
-    return Listing((stable,)) if stable else Listing()
-
-
-def _weights(release: Release) -> tuple[ModelVersion, int] | None:
-    return (release.canary.version, release.canary.weight) if release.canary else None
+    stable = upstream.release.stable
+    return Listing((stable.pin,)) if stable else Listing()
 
 
 def _or_fault(read: Callable[[], _Answer]) -> _Answer | Unreadable:

@@ -1,0 +1,59 @@
+"""What the latest changes of a release.yaml tell: since when the weight is what it is, and what people took away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from promoter.control.past_releases import readable_release
+from promoter.decisions.candidate import withheld_by
+from promoter.domain.names import ServedModel
+from promoter.domain.observation import Withheld
+from promoter.domain.release import Release
+from promoter.domain.repository import Change
+from promoter.domain.version import ModelVersion
+from promoter.ports import Repository
+
+# People's edits in a row that are read back, at most.
+_MOST_EDITS = 20
+
+
+def weight_since(repository: Repository, served: ServedModel, release: Release, changed: Change) -> datetime:
+    """When the canary's weight became what it is: commits that changed only pods are passed over.
+
+    changed: the commit that made `release`.
+    """
+    path = served.release_path
+    while changed.before is not None:
+        before = readable_release(repository, changed.before, path)
+        if before is None or _weights(before) != _weights(release):
+            break
+        changed = repository.last_change(changed.before, path)
+    return changed.at
+
+
+def taken_out_of_service(
+    repository: Repository, served: ServedModel, release: Release, changed: Change
+) -> Withheld | None:
+    """What people's edits since the promoter's last commit took out of service, and did not offer again.
+
+    A file that did not parse in between says nothing. changed: the commit that made `release`.
+    """
+    offered_again: set[ModelVersion] = set()
+    versions: frozenset[ModelVersion] = frozenset()
+    taken: Change | None = None
+    for _ in range(_MOST_EDITS):
+        if changed.ours or changed.before is None:
+            break
+        before = readable_release(repository, changed.before, served.release_path)
+        if before is not None:
+            found = withheld_by(before, release) - offered_again - versions
+            if found:
+                versions, taken = versions | found, taken or changed
+            # Who takes a rejection away wants the version offered, whatever was done to it before.
+            offered_again |= {entry.version for entry in before.rejected if release.rejection(entry.version) is None}
+        changed = repository.last_change(changed.before, served.release_path)
+    return Withheld(versions, taken) if taken else None
+
+
+def _weights(release: Release) -> tuple[ModelVersion, int] | None:
+    return (release.canary.version, release.canary.weight) if release.canary else None
