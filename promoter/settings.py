@@ -30,6 +30,25 @@ _NOTIFY = "NOTIFY"
 
 
 @dataclass(frozen=True, slots=True)
+class GitHubApp:
+    """A GitHub App that is installed on the repository.
+
+    app: its client id, or its id. url: the repository's page. installation: the number, None to ask GitHub for it.
+    asks: whether its tokens have to open pull requests, beside reading and writing code.
+    """
+
+    app: str
+    key_file: Path
+    url: str
+    installation: int | None
+    asks: bool
+
+
+# Where a token comes from: a file, or whoever makes tokens.
+TokenFrom = Path | GitHubApp
+
+
+@dataclass(frozen=True, slots=True)
 class GitRemote:
     """The environment repository, and who commits to it. Keys and tokens are files, read when they are used."""
 
@@ -39,7 +58,7 @@ class GitRemote:
     scope: tuple[str, ...]
     author_name: str
     author_email: str
-    token_file: Path | None = None
+    token_from: TokenFrom | None = None
     ssh_key: Path | None = None
     signing_key: Path | None = None
     allowed_signers: Path | None = None
@@ -73,14 +92,14 @@ class WorkflowServer:
 
 @dataclass(frozen=True, slots=True)
 class ForgeServer:
-    """The repository's page on its forge, and the file of a token that may open pull requests there.
+    """The repository's page on its forge, and where the token comes from that may open pull requests there.
 
     rights_token_file: of one that may ask what people may do, None for the same.
     """
 
     kind: ForgeKind
     url: str
-    token_file: Path
+    token_from: TokenFrom
     rights_token_file: Path | None = None
 
 
@@ -117,7 +136,7 @@ class Settings:
 def git_remote(environment: Mapping[str, str]) -> GitRemote:
     """The part that Git needs; raises InvalidSettings."""
     read = _Reader(environment)
-    remote = _git_remote(read)
+    remote = _git_remote(read, _github_app(read))
     read.done()
     return remote
 
@@ -136,6 +155,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
     """Settings from PROMOTER_* variables. Raises InvalidSettings with every fault at once."""
     read = _Reader(environment)
     defaults = ClusterTraits()
+    app = _github_app(read)
     preflight = read.choice("PREFLIGHT", (*PreflightPlace, "off"))
     traits = ClusterTraits(
         scrape_interval=read.duration("SCRAPE_INTERVAL", defaults.scrape_interval),
@@ -144,7 +164,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         restart_pause=read.duration("RESTART_PAUSE", defaults.restart_pause),
     )
     built = Settings(
-        git=_git_remote(read),
+        git=_git_remote(read, app),
         argocd_url=read.url("ARGOCD_URL"),
         argocd_token_file=Path(read.text("ARGOCD_TOKEN_FILE")),
         prometheus_url=read.url("PROMETHEUS_URL"),
@@ -161,7 +181,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         lease=_lease(read),
         log_format="text" if read.choice("LOG_FORMAT", ("json", "text")) == "text" else "json",
         notify=read.path(_NOTIFY),
-        forge=_forge(read),
+        forge=_forge(read, app),
         webhook_secret_file=_webhook_secret(read),
     )
     read.done()
@@ -178,15 +198,18 @@ def _workflow_server(read: _Reader, *, needed: bool) -> WorkflowServer | None:
     )
 
 
-def _git_remote(read: _Reader) -> GitRemote:
+def _git_remote(read: _Reader, app: GitHubApp | None) -> GitRemote:
+    url = read.text("REPOSITORY")
+    # The App's tokens are shown to no other server than its own.
+    serves_git = app is not None and _origin(url) == _origin(app.url)
     return GitRemote(
-        url=read.text("REPOSITORY"),
+        url=url,
         branch=read.text("BRANCH", "main"),
         clone=read.path("CLONE") or _default_clone(read.text("REPOSITORY", "")),
         scope=read.words("SCOPE", ""),
         author_name=read.text("AUTHOR_NAME", "promoter"),
         author_email=read.text("AUTHOR_EMAIL", "promoter@localhost"),
-        token_file=read.path("GIT_TOKEN_FILE"),
+        token_from=read.path("GIT_TOKEN_FILE") or (app if serves_git else None),
         ssh_key=read.path("SSH_KEY"),
         signing_key=read.path("SIGNING_KEY"),
         allowed_signers=read.path("ALLOWED_SIGNERS"),
@@ -211,7 +234,40 @@ def _lease(read: _Reader) -> LeaseName | None:
     return LeaseName(namespace, name, f"https://{bracketed}:{port}")
 
 
-def _forge(read: _Reader) -> ForgeServer | None:
+def _github_app(read: _Reader) -> GitHubApp | None:
+    app, key_file = read.text("GITHUB_APP", ""), read.path("GITHUB_APP_KEY_FILE")
+    installation = read.text("GITHUB_APP_INSTALLATION", "")
+    if not app:
+        if key_file is not None or installation:
+            read.fault("GITHUB_APP", "is not set, and PROMOTER_GITHUB_APP_KEY_FILE or …_INSTALLATION is: name the App")
+        return None
+    if key_file is None:
+        read.fault("GITHUB_APP_KEY_FILE", "is not set, and PROMOTER_GITHUB_APP is: the App signs with its private key")
+    if installation and not re.fullmatch(r"[0-9]{1,18}", installation, re.ASCII):
+        read.fault("GITHUB_APP_INSTALLATION", f"is {installation[:50]!r}, and no number")
+    if read.path("FORGE_TOKEN_FILE") is not None:
+        read.fault("GITHUB_APP", "is set, and PROMOTER_FORGE_TOKEN_FILE as well: leave one of them out")
+    forge = read.text("FORGE", "")
+    # The URL of a clone may have a user's name before the host, and `.git` at its end; a page has neither.
+    page = forge.removeprefix("github+") if forge else _without_user(read.text("REPOSITORY", "")).removesuffix(".git")
+    if (forge and not forge.startswith("github+")) or urlsplit(page).scheme not in ("http", "https"):
+        named = "PROMOTER_FORGE" if forge else "PROMOTER_REPOSITORY"
+        read.fault("GITHUB_APP", f"is set, and {named} is no repository on GitHub by https://")
+    number = int(installation) if installation.isdecimal() else None
+    return GitHubApp(app, key_file or Path(), page, number, asks=bool(forge))
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+
+
+def _forge(read: _Reader, app: GitHubApp | None) -> ForgeServer | None:
     """`<kind>+<URL of the repository's page>`."""
     text = read.text("FORGE", "")
     if not text:
@@ -223,11 +279,11 @@ def _forge(read: _Reader) -> ForgeServer | None:
             "FORGE",
             f"is {text[:200]!r}; write gitea+, github+ or gitlab+ and the URL of the repository's page",
         )
-    token_file = read.path("FORGE_TOKEN_FILE") or read.path("GIT_TOKEN_FILE")
-    if token_file is None:
+    token_from = app or read.path("FORGE_TOKEN_FILE") or read.path("GIT_TOKEN_FILE")
+    if token_from is None:
         read.fault("FORGE_TOKEN_FILE", "is not set, and PROMOTER_FORGE needs a token")
         return None
-    return ForgeServer(cast("ForgeKind", kind), url, token_file, read.path("FORGE_RIGHTS_TOKEN_FILE"))
+    return ForgeServer(cast("ForgeKind", kind), url, token_from, read.path("FORGE_RIGHTS_TOKEN_FILE"))
 
 
 def _webhook_secret(read: _Reader) -> Path | None:

@@ -113,10 +113,10 @@ def test_a_forge_is_a_kind_and_a_page_and_has_gits_token_where_it_has_none_of_it
     told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/run/secrets/git"})
     assert told.forge == ForgeServer("gitea", "https://git.example.com/shop/models", Path("/run/secrets/git"))
     told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/a", "PROMOTER_FORGE_TOKEN_FILE": "/b"})
-    assert told.forge.token_file == Path("/b")
+    assert told.forge.token_from == Path("/b")
     assert told.forge.rights_token_file is None
     told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/a", "PROMOTER_FORGE_RIGHTS_TOKEN_FILE": "/c"})
-    assert (told.forge.token_file, told.forge.rights_token_file) == (Path("/a"), Path("/c"))
+    assert (told.forge.token_from, told.forge.rights_token_file) == (Path("/a"), Path("/c"))
     assert settings(ENVIRONMENT).forge is None
 
 

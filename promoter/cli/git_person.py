@@ -32,7 +32,7 @@ def with_password(remote: GitRemote) -> str:
 
     Nobody is prompted: a server that asks for nothing must not make a person type something.
     """
-    if not remote.url.startswith(("https://", "http://")) or remote.token_file is not None:
+    if not remote.url.startswith(("https://", "http://")) or remote.token_from is not None:
         return remote.url
     parts = urlsplit(remote.url)
     if parts.password is not None:

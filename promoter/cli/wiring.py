@@ -10,7 +10,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -47,8 +47,9 @@ from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
 from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
 from promoter.ports import Forge, Messenger, Preflights, Repository
-from promoter.settings import ForgeKind, ForgeServer, GitRemote, LeaseName, Settings, git_remote, settings
+from promoter.settings import ForgeKind, ForgeServer, GitRemote, LeaseName, Settings, TokenFrom, git_remote, settings
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
+from promoter.tokens import TokenFile, Tokens
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -82,10 +83,30 @@ def _git_settings(remote: GitRemote) -> GitSettings:
         scope=remote.scope,
         author_name=remote.author_name,
         author_email=remote.author_email,
-        token_file=remote.token_file,
+        tokens=None if remote.token_from is None else _tokens(remote.token_from),
         ssh_key=remote.ssh_key,
         signing_key=remote.signing_key,
         allowed_signers=remote.allowed_signers,
+    )
+
+
+@cache
+def _tokens(token_from: TokenFrom) -> Tokens:
+    """Whoever has the tokens: one in a process for each place they come from, so that all threads share a renewal."""
+    if isinstance(token_from, Path):
+        return TokenFile(token_from)
+    from promoter.adapters.forges.github_app import AppIdentity, AppTokens  # noqa: PLC0415 - cryptography, which few need
+
+    # Pull requests, comments on them, and `promoter/rollout`: GitHub's names for what the forge's port does.
+    asks = {"pull_requests": "write", "statuses": "write"} if token_from.asks else {}
+    return AppTokens(
+        AppIdentity(
+            app=token_from.app,
+            key_file=token_from.key_file,
+            url=token_from.url,
+            installation=token_from.installation,
+            permissions={"contents": "write", **asks},
+        )
     )
 
 
@@ -199,7 +220,8 @@ _FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
 
 def forge(named: ForgeServer, branch: str) -> Forge:
     """The forge of these settings, whose pull requests go into `branch`."""
-    place = ForgePlace(named.url, branch, named.token_file, rights_token_file=named.rights_token_file)
+    rights = None if named.rights_token_file is None else _tokens(named.rights_token_file)
+    place = ForgePlace(named.url, branch, _tokens(named.token_from), rights=rights)
     return _FORGES[named.kind](place)
 
 

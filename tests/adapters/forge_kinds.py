@@ -11,6 +11,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
 from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
+from promoter.tokens import TokenFile
 
 FIRST = "0" * 39 + "1"
 
@@ -18,7 +19,7 @@ FIRST = "0" * 39 + "1"
 def place(url, folder, token):
     file = folder / "forge-token"
     file.write_text(token + "\n")
-    return ForgePlace(url, "main", file, timedelta(seconds=20))
+    return ForgePlace(url, "main", TokenFile(file), timedelta(seconds=20))
 
 
 class GiteaKind:
@@ -32,7 +33,9 @@ class GiteaKind:
         self._tokens = {}
         self.admins_token = folder / "admins-token"
         self.admins_token.write_text(gitea.token)
-        self.place = replace(place(f"{gitea.url}/{self._path}", folder, token), rights_token_file=self.admins_token)
+        self.token_file = folder / "forge-token"
+        rights = TokenFile(self.admins_token)
+        self.place = replace(place(f"{gitea.url}/{self._path}", folder, token), rights=rights)
         self.forge = GiteaForge(self.place)
 
     def _write(self, file, text, more):

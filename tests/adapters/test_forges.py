@@ -13,6 +13,7 @@ from scripted_server import as_json, body, broken_off, silent, status
 from promoter.adapters.forges import ForgePlace, GiteaForge
 from promoter.domain.pull_request import CommitState, CommitStatus, PullRequestState
 from promoter.errors import ForgeUnavailable, InvalidSettings
+from promoter.tokens import TokenFile
 
 BRANCH = "promoter/production/ranker"
 
@@ -91,7 +92,7 @@ def test_on_gitea_a_token_that_administers_nothing_is_told_of_nobodys_rights(git
     if gitea is None:
         pytest.skip("NO GITEA: put `gitea` on PATH, or set FORGE_URL and FORGE_TOKEN")
     kind = GiteaKind(gitea, tmp_path)
-    forge = GiteaForge(replace(kind.place, rights_token_file=None))
+    forge = GiteaForge(replace(kind.place, rights=None))
     kind.branch(BRANCH)
     number = forge.open_pull_request(BRANCH, "ranker: start 43", "").number
     kind.speak(number, kind.somebody("ada", "write"), "/revert")
@@ -143,7 +144,7 @@ def test_a_token_that_is_refused_is_an_error_without_the_token(gitea, tmp_path):
     if gitea is None:
         pytest.skip("NO GITEA: put `gitea` on PATH, or set FORGE_URL and FORGE_TOKEN")
     kind = GiteaKind(gitea, tmp_path)
-    kind.place.token_file.write_text("0123456789abcdef0123456789abcdef01234567")
+    kind.token_file.write_text("0123456789abcdef0123456789abcdef01234567")
     with pytest.raises(ForgeUnavailable, match="refuses our token") as caught:
         kind.forge.open_pull_requests("promoter/")
     assert "0123456789" not in str(caught.value)
@@ -152,7 +153,9 @@ def test_a_token_that_is_refused_is_an_error_without_the_token(gitea, tmp_path):
 @pytest.fixture
 def scripted(server, tmp_path):
     (tmp_path / "token").write_text("a-token")
-    return GiteaForge(ForgePlace(f"{server.url}/shop/models", "main", tmp_path / "token", timedelta(seconds=0.3)))
+    return GiteaForge(
+        ForgePlace(f"{server.url}/shop/models", "main", TokenFile(tmp_path / "token"), timedelta(seconds=0.3))
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,4 +200,4 @@ def test_a_token_is_read_at_each_use_and_one_that_is_missing_is_told(server, scr
 )
 def test_a_url_that_names_no_repository_is_refused(url, tmp_path):
     with pytest.raises(InvalidSettings, match="forge"):
-        ForgePlace(url, "main", tmp_path / "token")
+        ForgePlace(url, "main", TokenFile(tmp_path / "token"))

@@ -12,6 +12,7 @@ from git_remote import RESNET, BareRemote, git, promoter_of
 from git_server import serving
 
 from promoter.errors import HeadMoved, InvalidSettings, RepositoryUnavailable
+from promoter.tokens import TokenFile
 
 AT = datetime(2026, 11, 22, 20, 16, 34, tzinfo=UTC)
 NEW = b"release:\n  stable: {version: 43}\n"
@@ -128,7 +129,7 @@ def test_the_token_is_read_at_every_use(remote, server, tmp_path):
     server.credentials = ("x-access-token", "first")
     token = tmp_path / "token"
     token.write_text("first\n")
-    promoter = promoter_of(server.url("shop.git"), tmp_path / "clone", token_file=token)
+    promoter = promoter_of(server.url("shop.git"), tmp_path / "clone", tokens=TokenFile(token))
     head = promoter.fetch()
 
     server.credentials = ("x-access-token", "second")
@@ -174,7 +175,7 @@ def test_no_secret_is_ever_in_an_error_a_log_or_the_clone(server, tmp_path, capl
         "wrong": {},
         "away": {},
         "none": {"url": server.url("shop.git")},
-        "missing": {"token_file": tmp_path / "no-token"},
+        "missing": {"tokens": TokenFile(tmp_path / "no-token")},
     }
     promoter = promoter_of(**{"url": url, "clone": tmp_path / "clone", **settings[fault]})
 

@@ -18,6 +18,7 @@ from promoter.doctor import git_checks, other_checks
 from promoter.doctor.finding import Status, examine
 from promoter.domain.preflight import PreflightPlace
 from promoter.settings import ForgeServer, WorkflowServer
+from promoter.tokens import TokenFile
 
 
 def look(patient):
@@ -143,7 +144,7 @@ def test_a_forge_is_asked_with_its_token(patient, remote, server, tmp_path):
     file = tmp_path / "forge-token"
     file.write_text("TOKEN-OF-THE-FORGE")
     named = ForgeServer("gitea", f"{server.url}/shop/models", file)
-    one = replace(patient(forge=named), forge=GiteaForge(ForgePlace(named.url, "main", file)))
+    one = replace(patient(forge=named), forge=GiteaForge(ForgePlace(named.url, "main", TokenFile(file))))
     server.answers["/api/v1/repos/shop/models/pulls"] = body(b"[]")
     found = look(one)["forge"]
     assert found.status is Status.UNTOLD

@@ -14,6 +14,7 @@ from real_gitea import Gitea
 
 from promoter.adapters.forges import ForgePlace, GiteaForge
 from promoter.adapters.git import GitRepository, GitSettings
+from promoter.tokens import TokenFile
 
 _ENVIRONMENT = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
@@ -32,11 +33,12 @@ class ProtectedRepository:
         self.path = gitea.repository("models", self.promoter, self.ada)
         self.token_file = folder / "token"
         self.token_file.write_text(token)
+        self.tokens = TokenFile(self.token_file)
         self.url = f"{gitea.url}/{self.path}"
         # Of an administrator, but for reading alone: with it the promoter asks who may write.
         self.rights_file = folder / "rights-token"
         self.rights_file.write_text(gitea.reading_token())
-        self.forge = GiteaForge(ForgePlace(self.url, "main", self.token_file, rights_token_file=self.rights_file))
+        self.forge = GiteaForge(ForgePlace(self.url, "main", self.tokens, rights=TokenFile(self.rights_file)))
         self._repository = GitRepository(
             GitSettings(
                 url=f"{self.url}.git",
@@ -44,7 +46,7 @@ class ProtectedRepository:
                 clone=folder / "clone.git",
                 author_name="promoter",
                 author_email="promoter@example.com",
-                token_file=self.token_file,
+                tokens=self.tokens,
             )
         )
         self._trees: dict[str, dict[str, bytes]] = {}

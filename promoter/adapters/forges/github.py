@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from promoter.adapters.forges.place import ForgePlace
+from promoter.adapters.forges.place import ForgePlace, github_api
 from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
 from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest, PullRequestState
 from promoter.domain.repository import Revision
@@ -26,7 +26,7 @@ class GitHubForge:
 
     def __init__(self, place: ForgePlace) -> None:
         self._place = place
-        root = "https://api.github.com" if place.host == "https://github.com" else f"{place.host}/api/v3"
+        root = github_api(place)
         accept = "application/vnd.github+json"
         self._api = ForgeApi(place, root, scheme="Bearer ", accept=accept)
         self._rights = ForgeApi(place.for_rights, root, scheme="Bearer ", accept=accept)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from promoter.errors import InvalidSettings
+from promoter.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class ForgePlace:
     """One repository of one forge.
 
-    url: the repository's page, `https://git.example.com/shop/models`. branch: where pull requests go. token_file: read
-    at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. rights_token_file: of the
-    token with which the forge is asked what people may do; None for the same one. Raises InvalidSettings for a url that
+    url: the repository's page, `https://git.example.com/shop/models`. branch: where pull requests go. tokens: asked
+    at each use. timeout: for connecting, for each wait for bytes, and for one whole answer. rights: the tokens
+    with which the forge is asked what people may do; None for the same ones. Raises InvalidSettings for a url that
     names no repository.
     """
 
     url: str
     branch: str
-    token_file: Path
+    tokens: Tokens
     timeout: timedelta = timedelta(seconds=10)
-    rights_token_file: Path | None = None
+    rights: Tokens | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -39,7 +39,7 @@ class ForgePlace:
     @property
     def for_rights(self) -> ForgePlace:
         """The same with the token that may ask for people's rights."""
-        return self if self.rights_token_file is None else replace(self, token_file=self.rights_token_file)
+        return self if self.rights is None else replace(self, tokens=self.rights)
 
     @property
     def host(self) -> str:
@@ -56,3 +56,8 @@ class ForgePlace:
     def quoted(self) -> str:
         """The path as part of another one: every slash but none of its own."""
         return quote(self.path, safe="")
+
+
+def github_api(place: ForgePlace) -> str:
+    """The root of GitHub's API for this repository, on github.com or on a GitHub Enterprise Server."""
+    return "https://api.github.com" if place.host == "https://github.com" else f"{place.host}/api/v3"

@@ -16,7 +16,7 @@ from promoter.bounded_body import TooLarge
 from promoter.bounded_session import BoundedSession, Compressed
 from promoter.domain.duration import format_duration
 from promoter.errors import ForgeUnavailable
-from promoter.token_file import NoToken, read_token
+from promoter.token_file import NoToken
 
 # A page of fifty pull requests whose bodies are full.
 _LARGEST_ANSWER = 16 * 2**20
@@ -30,15 +30,27 @@ STATUS_CONTEXT = "promoter/rollout"
 
 
 class ForgeApi:
-    """The API at `root`. scheme: the words before the token in the header `header`."""
+    """The API at `root`.
+
+    scheme: the words before the token in the header `header`. remedies: what statuses mean, and who can mend what,
+    where that is not what it is elsewhere.
+    """
 
     def __init__(
-        self, place: ForgePlace, root: str, *, header: str = "Authorization", scheme: str = "", accept: str = ""
+        self,
+        place: ForgePlace,
+        root: str,
+        *,
+        header: str = "Authorization",
+        scheme: str = "",
+        accept: str = "",
+        remedies: Mapping[int, str] | None = None,
     ) -> None:
         self._place = place
         self._root = root
         self._header = header
         self._scheme = scheme
+        self._remedies = remedies or {}
         self._session = BoundedSession(place.timeout, _LARGEST_ANSWER)
         if accept:
             self._session.headers["Accept"] = accept
@@ -86,24 +98,14 @@ class ForgeApi:
         none: Collection[int] = (),
     ) -> Any:
         try:
-            token = read_token(self._place.token_file)
+            token = self._place.tokens.current()
+            response = self._answered(method, path, params, said, token)
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                another = self._place.tokens.instead_of(token)
+                if another is not None:
+                    response = self._answered(method, path, params, said, another)
         except NoToken as error:
             raise ForgeUnavailable(f"the forge is not asked: {error}") from error
-        try:
-            response = self._session.request(
-                method,
-                f"{self._root}{path}",
-                params=params,
-                json=said,
-                auth=_Token(self._header, self._scheme + token),
-            )
-        except requests.Timeout as error:
-            raise ForgeUnavailable(
-                f"{self._place.url} did not answer within {format_duration(self._place.timeout)}"
-            ) from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError, Compressed, TooLarge) as error:
-            # Without the cause's text: it may quote an address.
-            raise ForgeUnavailable(f"{self._place.url}: the forge cannot be reached, or broke off") from error
         if response.status_code in none:
             return None
         if not response.ok or response.is_redirect:
@@ -117,11 +119,31 @@ class ForgeApi:
                 f"{self._place.url}: the forge answered with something that is not JSON: is this its address?"
             ) from error
 
+    def _answered(
+        self, method: str, path: str, params: Mapping[str, str] | None, said: Mapping[str, Any] | None, token: str
+    ) -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                f"{self._root}{path}",
+                params=params,
+                json=said,
+                auth=_Token(self._header, self._scheme + token),
+            )
+        except requests.Timeout as error:
+            raise ForgeUnavailable(
+                f"{self._place.url} did not answer within {format_duration(self._place.timeout)}"
+            ) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, Compressed, TooLarge) as error:
+            # Without the cause's text: it may quote an address.
+            raise ForgeUnavailable(f"{self._place.url}: the forge cannot be reached, or broke off") from error
+
     def _refusal(self, method: str, path: str, response: requests.Response) -> str:
         remedies: dict[int, str] = {
-            HTTPStatus.UNAUTHORIZED: f"refuses our token: put a valid one into {self._place.token_file}",
+            HTTPStatus.UNAUTHORIZED: f"refuses our token: {self._place.tokens.remedy}",
             HTTPStatus.FORBIDDEN: "forbids it: the token has to read and write code, pull requests and statuses",
             HTTPStatus.NOT_FOUND: "knows no such thing: does the repository exist, and may the token see it?",
+            **self._remedies,
         }
         what = remedies.get(response.status_code, f"answered with status {response.status_code}")
         if response.is_redirect:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pygit2
 from pygit2.enums import CredentialType
 
 from promoter.adapters.git.settings import GitSettings
 from promoter.errors import HeadMoved, RepositoryUnavailable
+from promoter.token_file import NoToken
 
 _LONGEST_TALK = 2000
 
@@ -24,6 +26,7 @@ class Talk(pygit2.RemoteCallbacks):
         super().__init__()
         self._settings = settings
         self._asked = 0
+        self._sent: str | None = None
         self._deadline = time.monotonic() + settings.transfer_timeout.total_seconds()
 
     def credentials(
@@ -32,13 +35,14 @@ class Talk(pygit2.RemoteCallbacks):
         del url
         if allowed_types & CredentialType.USERNAME and not allowed_types & CredentialType.SSH_KEY:
             return pygit2.Username(username_from_url or "git")
-        # Asked twice, the first answer was wrong, and libgit2 would go on asking.
+        # Asked again, the answer before was wrong, and libgit2 would go on asking.
         self._asked += 1
-        if self._asked > 1:
-            raise RepositoryUnavailable(f"{self._settings.address} refuses the promoter's credentials")
-        if allowed_types & CredentialType.SSH_KEY:
+        if allowed_types & CredentialType.SSH_KEY and self._asked == 1:
             return self._ssh_key(username_from_url or "git")
-        return self._user_and_password()
+        found = self._user_and_password() if self._asked == 1 else self._another()
+        if found is None:
+            raise RepositoryUnavailable(f"{self._settings.address} refuses the promoter's credentials{self._remedy()}")
+        return found
 
     def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:  # noqa: FBT001 - pygit2's signature
         """Trust what TLS or `known_hosts` vouches for, and nothing else.
@@ -65,16 +69,30 @@ class Talk(pygit2.RemoteCallbacks):
             raise RepositoryUnavailable(f"the SSH key {key} is not there")
         return pygit2.Keypair(username, None, str(key), "")
 
-    def _user_and_password(self) -> pygit2.UserPass:
-        file = self._settings.token_file
-        if file is not None:
-            try:
-                return pygit2.UserPass(self._settings.username, file.read_text(encoding="utf-8").strip())
-            except OSError as error:
-                raise RepositoryUnavailable(f"the token file {file} cannot be read: {error.strerror}") from error
+    def _user_and_password(self) -> pygit2.UserPass | None:
+        tokens = self._settings.tokens
+        if tokens is not None:
+            return self._with_token(tokens.current)
         if self._settings.user_and_password is not None:
             return pygit2.UserPass(*self._settings.user_and_password)
-        raise RepositoryUnavailable(f"{self._settings.address} asks for credentials, and no token file is set")
+        raise RepositoryUnavailable(f"{self._settings.address} asks for credentials, and no token is set")
+
+    def _another(self) -> pygit2.UserPass | None:
+        """What to send in place of a token that was refused, None where there is nothing."""
+        tokens, sent = self._settings.tokens, self._sent
+        if tokens is None or sent is None or self._asked > 2:
+            return None
+        return self._with_token(lambda: tokens.instead_of(sent))
+
+    def _with_token(self, found: Callable[[], str | None]) -> pygit2.UserPass | None:
+        try:
+            self._sent = found()
+        except NoToken as error:
+            raise RepositoryUnavailable(f"{self._settings.address} asks for credentials: {error}") from error
+        return None if self._sent is None else pygit2.UserPass(self._settings.username, self._sent)
+
+    def _remedy(self) -> str:
+        return "" if self._settings.tokens is None else f": {self._settings.tokens.remedy}"
 
 
 class TryTalk(Talk):

@@ -12,6 +12,7 @@ import pygit2
 
 from promoter.adapters.git.scope import Scope
 from promoter.errors import InvalidSettings
+from promoter.tokens import Tokens
 
 _SCHEMES = ("file", "http", "https", "ssh")
 # `git@host:path`, the short form of an SSH address.
@@ -29,7 +30,7 @@ class GitSettings:
     author_name, author_email: who writes the promoter's commits. The e-mail is how it recognises them later.
     scope: patterns of folders below `environments/` (`production`, `production/team-*`, `*/resnet50`); empty
     means every folder. The promoter neither lists nor writes anything else.
-    username, token_file: for HTTP. The default name is what GitHub expects beside a token; others ignore it.
+    username, tokens: for HTTP. The default name is what GitHub expects beside a token; others ignore it.
     ssh_key: private key for SSH, without a passphrase. Host keys are checked against `~/.ssh/known_hosts`.
     signing_key: private SSH key for commit signatures; None means unsigned. With an Ed25519 key the same commit has
     the same signature.
@@ -46,7 +47,7 @@ class GitSettings:
     author_email: str
     scope: tuple[str, ...] = ()
     username: str = "x-access-token"
-    token_file: Path | None = None
+    tokens: Tokens | None = None
     ssh_key: Path | None = None
     signing_key: Path | None = None
     allowed_signers: Path | None = None
