@@ -11,7 +11,7 @@ import pytest
 from promoter.domain.measurements import ProxyMetrics
 from promoter.domain.preflight import PreflightPlace
 from promoter.errors import InvalidSettings
-from promoter.settings import ForgeServer, LeaseName, Listen, WorkflowServer, git_remote, settings
+from promoter.settings import ForgeServer, GitHubApp, LeaseName, Listen, WorkflowServer, git_remote, settings
 
 ENVIRONMENT = {
     "PROMOTER_REPOSITORY": "https://git.example.com/models.git",
@@ -118,6 +118,51 @@ def test_a_forge_is_a_kind_and_a_page_and_has_gits_token_where_it_has_none_of_it
     told = settings(given | {"PROMOTER_GIT_TOKEN_FILE": "/a", "PROMOTER_FORGE_RIGHTS_TOKEN_FILE": "/c"})
     assert (told.forge.token_from, told.forge.rights_token_file) == (Path("/a"), Path("/c"))
     assert settings(ENVIRONMENT).forge is None
+
+
+APP = {"PROMOTER_GITHUB_APP": "Iv23liAbCdEf", "PROMOTER_GITHUB_APP_KEY_FILE": "/run/secrets/app.pem"}
+ON_GITHUB = {"PROMOTER_REPOSITORY": "https://github.com/shop/models.git"}
+PAGE = {"PROMOTER_FORGE": "github+https://github.com/shop/models"}
+
+
+def test_a_github_app_serves_git_and_the_forge():
+    told = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP)
+    app = GitHubApp("Iv23liAbCdEf", Path("/run/secrets/app.pem"), "https://github.com/shop/models", None, asks=True)
+    assert told.git.token_from == told.forge.token_from == app
+    numbered = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | {"PROMOTER_GITHUB_APP_INSTALLATION": "4711"})
+    assert numbered.forge.token_from.installation == 4711
+
+
+def test_a_github_app_serves_git_alone_where_no_forge_is_named():
+    for url in ("https://github.com/shop/models.git", "https://bot@github.com/shop/models"):
+        remote = git_remote(ENVIRONMENT | APP | {"PROMOTER_REPOSITORY": url})
+        assert (remote.token_from.url, remote.token_from.asks) == ("https://github.com/shop/models", False)
+
+
+def test_a_github_apps_tokens_are_for_its_own_server_and_a_file_for_git_goes_before_them():
+    elsewhere = {"PROMOTER_REPOSITORY": "https://mirror.example.com/shop/models.git"}
+    assert settings(ENVIRONMENT | elsewhere | PAGE | APP).git.token_from is None
+    by_key = {"PROMOTER_REPOSITORY": "git@github.com:shop/models.git"}
+    assert settings(ENVIRONMENT | by_key | PAGE | APP).git.token_from is None
+    told = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | {"PROMOTER_GIT_TOKEN_FILE": "/run/secrets/git"})
+    assert told.git.token_from == Path("/run/secrets/git")
+    assert isinstance(told.forge.token_from, GitHubApp)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"PROMOTER_GITHUB_APP": ""}, "PROMOTER_GITHUB_APP is not set"),
+        ({"PROMOTER_GITHUB_APP_KEY_FILE": ""}, "PROMOTER_GITHUB_APP_KEY_FILE is not set"),
+        ({"PROMOTER_GITHUB_APP_INSTALLATION": "shop"}, "PROMOTER_GITHUB_APP_INSTALLATION is 'shop', and no number"),
+        ({"PROMOTER_FORGE_TOKEN_FILE": "/run/secrets/forge"}, "PROMOTER_FORGE_TOKEN_FILE as well"),
+        ({"PROMOTER_FORGE": "gitea+https://git.example.com/shop/models"}, "PROMOTER_FORGE is no repository on GitHub"),
+        ({"PROMOTER_FORGE": "", "PROMOTER_REPOSITORY": "git@github.com:shop/models"}, "PROMOTER_REPOSITORY is no repo"),
+    ],
+)
+def test_a_github_app_that_cannot_be_used_is_named(changed, sentence):
+    with pytest.raises(InvalidSettings, match=re.escape(sentence)):
+        settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | changed)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
+from github_app import GitHubApps, tokens_of
+
 from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
 from promoter.tokens import TokenFile
 
@@ -161,13 +163,17 @@ class GitHubKind(_Documented):
         super().__init__(server, folder)
         self.forge = GitHubForge(self.place)
 
+    def _takes(self, headers):
+        return headers["Authorization"] == "Bearer the-token"
+
     def _handled(self, method, path, query, said, headers):
-        assert headers["Authorization"] == "Bearer the-token"
         assert headers["Accept"] == "application/vnd.github+json"
-        root, path = path[:23], path[23:]
-        assert root == "/api/v3/repos/shop/mode"
-        assert path.startswith("ls")
-        path = path[2:]
+        if not self._takes(headers):
+            return HTTPStatus.UNAUTHORIZED, {"message": "Bad credentials"}
+        assert path.startswith("/api/v3/repos/shop/models/")
+        return self._of_the_repository(method, path.removeprefix("/api/v3/repos/shop/models"), query, said)
+
+    def _of_the_repository(self, method, path, query, said):
         if (method, path) == ("GET", "/pulls"):
             asked = {name: values[0] for name, values in parse_qs(query).items()}
             assert asked["per_page"] == "50"
@@ -244,6 +250,24 @@ class GitHubKind(_Documented):
             "head": {"ref": found["branch"], "sha": FIRST, "repo": theirs if found["fork"] else ours},
             "base": {"ref": "main", "sha": FIRST, "repo": ours},
         }
+
+
+class GitHubAppKind(GitHubKind):
+    """The same, and the promoter is an App that is installed there."""
+
+    def __init__(self, server, folder):
+        self.apps = GitHubApps()
+        super().__init__(server, folder)
+        self.tokens = tokens_of(self.apps, server, folder)
+        self.place = replace(self.place, tokens=self.tokens)
+        self.forge = GitHubForge(self.place)
+
+    def _takes(self, headers):
+        return self.apps.takes(headers)
+
+    def _handled(self, method, path, query, said, headers):
+        answer = self.apps.answer(method, path.removeprefix("/api/v3"), said, headers)
+        return super()._handled(method, path, query, said, headers) if answer is None else answer
 
 
 class GitLabKind(_Documented):

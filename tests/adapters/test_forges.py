@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from forge_kinds import GiteaKind, GitHubKind, GitLabKind
+from forge_kinds import GiteaKind, GitHubAppKind, GitHubKind, GitLabKind
 from real_gitea import a_gitea
 from scripted_server import as_json, body, broken_off, silent, status
 
@@ -24,10 +24,12 @@ def gitea(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(params=["gitea", "github", "gitlab"])
+@pytest.fixture(params=["gitea", "github", "github app", "gitlab"])
 def kind(request, gitea, server, tmp_path):
     if request.param == "github":
         return GitHubKind(server, tmp_path)
+    if request.param == "github app":
+        return GitHubAppKind(server, tmp_path)
     if request.param == "gitlab":
         return GitLabKind(server, tmp_path)
     if gitea is None:

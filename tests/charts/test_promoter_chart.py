@@ -216,6 +216,31 @@ def test_what_does_not_fit_is_refused_where_it_stands(key, value, where):
         render(with_value(situation("https"), key, value))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "where"),
+    [
+        ("githubApp.id", "", "/git/token/secretName|githubApp"),
+        ("githubApp.privateKey.secretName", "", "/githubApp/privateKey/secretName"),
+        ("githubApp.installation", "shop", "/githubApp/installation"),
+        ("githubApp.key", "-----BEGIN", "/githubApp"),
+        ("forge.token.secretName", "promoter-forge", "/forge/token/secretName"),
+        ("forge.address", "gitea+https://git.example.com/shop/models", "/forge/address"),
+    ],
+)
+def test_an_app_that_cannot_be_used_is_refused(key, value, where):
+    with pytest.raises(helm_python.HelmValuesError, match=where):
+        render(with_value(situation("github-app"), key, value))
+
+
+def test_an_apps_key_is_mounted_and_its_number_may_be_left_out():
+    values = with_value(situation("github-app"), "githubApp.installation", None)
+    told = environment(render(values))
+    assert told["PROMOTER_GITHUB_APP_KEY_FILE"] == "/etc/promoter/github-app/private-key.pem"
+    assert "PROMOTER_GITHUB_APP_INSTALLATION" not in told
+    without = with_value(situation("https"), "githubApp.privateKey.secretName", "promoter-github-app")
+    assert not any("GITHUB" in name for name in environment(render(without)))
+
+
 def test_alerts_without_a_runbook_are_refused():
     with pytest.raises(helm_python.HelmValuesError, match="/monitoring/rules/runbookUrl"):
         render(with_value(situation("full"), "monitoring.rules.runbookUrl", None))
@@ -246,7 +271,7 @@ def test_every_value_is_described():
 
 def test_every_setting_can_be_set_by_the_chart():
     documented = (CHART.parents[1] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
-    rendered = environment(render(situation("full"))).keys() | environment(render(situation("https"))).keys()
+    rendered = set().union(*(environment(render(situation(name))) for name in SITUATIONS))
     assert set(re.findall(r"`(PROMOTER_[A-Z0-9_]+)`", documented)) == {
         name for name in rendered if name[:9] == "PROMOTER_"
     }

@@ -65,6 +65,12 @@ A JSON list. Takes the root context.
 {{- $files = append $files (dict "name" "signing" "mount" "/etc/promoter/signing" "secret" .secretName "items" $items) }}
 {{- end }}
 {{- end }}
+{{- with .Values.githubApp }}
+{{- if .id }}
+{{- $files = append $files (dict "name" "github-app" "mount" "/etc/promoter/github-app" "secret" .privateKey.secretName
+      "items" (list (dict "key" .privateKey.key "path" "private-key.pem"))) }}
+{{- end }}
+{{- end }}
 {{- with .Values.forge }}
 {{- if and .address .token.secretName }}
 {{- $files = append $files (dict "name" "forge" "mount" "/etc/promoter/forge" "secret" .token.secretName
