@@ -12,10 +12,16 @@ from rich.text import Text
 
 from promoter.cli.options import console
 from promoter.cli.wiring import patient, tells_errors, told
-from promoter.doctor import argocd_checks, git_checks, metrics_checks, other_checks
+from promoter.doctor import argocd_checks, forge_checks, git_checks, metrics_checks, other_checks
 from promoter.doctor.finding import Result, Status, examine
 
-_CHECKS = (*git_checks.CHECKS, *argocd_checks.CHECKS, *metrics_checks.CHECKS, *other_checks.CHECKS)
+_CHECKS = (
+    *git_checks.CHECKS,
+    *forge_checks.CHECKS,
+    *argocd_checks.CHECKS,
+    *metrics_checks.CHECKS,
+    *other_checks.CHECKS,
+)
 _MARKS = {Status.OK: ("ok", "green"), Status.UNTOLD: ("–", "dim"), Status.WARNING: ("warning", "yellow")}
 _WIDTH = 140
 
@@ -37,7 +43,8 @@ def doctor(*, environments: tuple[str, ...], as_json: bool, scratch_branch: str 
 
     Git: it can be read, and a push can begin; commits are signed; every file parses. Argo CD: it has no known hole, the
     token may read Applications and nothing else, every model has one that follows Git. Prometheus: every served
-    version's series are there, as often as the promoter is told. Clocks, stores and preflights.
+    version's series are there, as often as the promoter is told. The forge: our account may write and administers
+    nothing, and people's rights are told. Clocks, stores and preflights.
 
     Nothing is changed, except with --try-rules, which says itself what it pushes. What is found is said with a remedy.
     The exit status is 1 where anything has failed; warnings do not count. `–` is what cannot be told from here.

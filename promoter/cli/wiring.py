@@ -18,6 +18,7 @@ import click
 
 from promoter.adapters.argocd import ArgoCluster
 from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
+from promoter.adapters.forges.standing import ForgeStanding, GiteaStanding, GitHubStanding, GitLabStanding
 from promoter.adapters.git import GitJournal, GitRepository, GitSettings
 from promoter.adapters.lease import LeaseLeadership, LeaseSettings
 from promoter.adapters.preflight_process import ProcessPreflights
@@ -218,11 +219,21 @@ _FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
 }
 
 
+_STANDINGS: dict[ForgeKind, Callable[[ForgePlace], ForgeStanding]] = {
+    "gitea": GiteaStanding,
+    "github": GitHubStanding,
+    "gitlab": GitLabStanding,
+}
+
+
 def forge(named: ForgeServer, branch: str) -> Forge:
     """The forge of these settings, whose pull requests go into `branch`."""
+    return _FORGES[named.kind](_place(named, branch))
+
+
+def _place(named: ForgeServer, branch: str) -> ForgePlace:
     rights = None if named.rights_token_file is None else _tokens(named.rights_token_file)
-    place = ForgePlace(named.url, branch, _tokens(named.token_from), rights=rights)
-    return _FORGES[named.kind](place)
+    return ForgePlace(named.url, branch, _tokens(named.token_from), rights=rights)
 
 
 def approvals(given: Settings) -> Approvals | NobodyAsks:
@@ -293,6 +304,7 @@ def lease(name: LeaseName) -> LeaseLeadership:
 
 def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str | None) -> Patient:
     """What `promoter doctor` looks at: the adapters of these settings."""
+    named = given.forge
     return Patient(
         given,
         repository(given.git),
@@ -300,7 +312,8 @@ def patient(given: Settings, environments: tuple[str, ...], scratch_branch: str 
         AllowedStores(given.stores, stores()),
         environments,
         scratch_branch,
-        forge=None if given.forge is None else forge(given.forge, given.git.branch),
+        forge=None if named is None else forge(named, given.git.branch),
+        standing=None if named is None else _STANDINGS[named.kind](_place(named, given.git.branch)),
     )
 
 

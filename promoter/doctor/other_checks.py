@@ -9,13 +9,11 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from promoter.adapters.http_probe import get
-from promoter.decisions.approval import BRANCHES
 from promoter.doctor.finding import Check, Finding, failure, ok, untold, warning
 from promoter.doctor.patient import Patient
-from promoter.domain.policy import ApprovalPolicy
 from promoter.domain.preflight import PreflightPlace
 from promoter.domain.version import Wanted
-from promoter.errors import ForgeUnavailable, InvalidInput, StoreUnavailable, Unavailable
+from promoter.errors import InvalidInput, StoreUnavailable, Unavailable
 from promoter.token_file import NoToken, read_token
 
 # Counters are read for whole seconds of our clock; three scrapes without a sample are an outage.
@@ -136,31 +134,8 @@ def _workflows(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def asking(patient: Patient) -> Iterator[Finding]:
-    """People can be asked, where policies say that they have to be."""
-    policies = [policy for served in patient.inventory.models if (policy := patient.policy(served)) is not None]
-    asks = sum(policy.approval != ApprovalPolicy() for policy in policies)
-    server = patient.settings.forge
-    if server is None or patient.forge is None:
-        if asks:
-            yield failure(
-                f"{asks} {'policy asks' if asks == 1 else 'policies ask'} for pull requests, and no forge is set",
-                "Set PROMOTER_FORGE (docs/forges.md), or approve by hand in release.yaml",
-            )
-        return
-    try:
-        found = patient.forge.open_pull_requests(BRANCHES)
-    except ForgeUnavailable as error:
-        yield failure(str(error), "See PROMOTER_FORGE and PROMOTER_FORGE_TOKEN_FILE (docs/forges.md)")
-        return
-    yield ok(f"{server.url} answers; {len(found)} pull requests of the promoter's are open there")
-    if asks:
-        yield untold("whether the token may open pull requests and set statuses shows when the first one is due")
-
-
 CHECKS = (
     Check("Around", "clocks", clocks),
     Check("Around", "stores", stores, ("repository",)),
     Check("Around", "preflight", preflights),
-    Check("Around", "forge", asking, ("repository",)),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
+from promoter.adapters.forges.standing import ForgeStanding
 from promoter.adapters.git import GitRepository
 from promoter.adapters.prometheus import PrometheusMetrics
 from promoter.adapters.stores import AllowedStores
@@ -24,7 +25,7 @@ from promoter.settings import Settings
 class Patient:
     """What is looked at. environments: those that count, empty for all. scratch_branch: where rules may be tried.
 
-    timeout: of each question to a server. forge: None where the settings name none.
+    timeout: of each question to a server. forge, standing: None where the settings name none.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Patient:
     scratch_branch: str | None = None
     timeout: timedelta = field(default=timedelta(seconds=10))
     forge: Forge | None = None
+    standing: ForgeStanding | None = None
 
     @cached_property
     def head(self) -> Revision:

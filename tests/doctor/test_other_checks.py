@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
@@ -12,13 +11,11 @@ import pytest
 from click.testing import CliRunner
 from scripted_server import body, scripted_server
 
-from promoter.adapters.forges import ForgePlace, GiteaForge
 from promoter.cli import main
 from promoter.doctor import git_checks, other_checks
 from promoter.doctor.finding import Status, examine
 from promoter.domain.preflight import PreflightPlace
-from promoter.settings import ForgeServer, WorkflowServer
-from promoter.tokens import TokenFile
+from promoter.settings import WorkflowServer
 
 
 def look(patient):
@@ -121,35 +118,3 @@ def test_people_are_given_a_table_that_ends_with_a_sum(nowhere):
     assert result.exit_code == 1
     assert "FAILURE" in result.output
     assert result.output.splitlines()[-1].startswith("3 failed, ")
-
-
-ASKS = {
-    "environments/staging/ranker/policy.yaml": "candidates: {store: file:///models}\napproval: {start: pull-request}\n"
-}
-
-
-def test_policies_that_ask_people_need_a_forge(patient, remote):
-    remote.commit(ASKS, "Ask people")
-    result = look(patient())["forge"]
-    assert result.status is Status.FAILURE
-    assert "1 policy asks for pull requests, and no forge is set" in result.findings[0].what
-
-
-def test_without_a_forge_nobody_misses_one_that_nobody_needs(patient):
-    assert look(patient())["forge"].status is Status.OK
-
-
-def test_a_forge_is_asked_with_its_token(patient, remote, server, tmp_path):
-    remote.commit(ASKS, "Ask people")
-    file = tmp_path / "forge-token"
-    file.write_text("TOKEN-OF-THE-FORGE")
-    named = ForgeServer("gitea", f"{server.url}/shop/models", file)
-    one = replace(patient(forge=named), forge=GiteaForge(ForgePlace(named.url, "main", TokenFile(file))))
-    server.answers["/api/v1/repos/shop/models/pulls"] = body(b"[]")
-    found = look(one)["forge"]
-    assert found.status is Status.UNTOLD
-    assert any("0 pull requests of the promoter's are open there" in finding.what for finding in found.findings)
-    server.answers["/api/v1/repos/shop/models/pulls"] = body(b'{"message": "token is too short"}', code=401)
-    result = look(one)["forge"]
-    assert result.status is Status.FAILURE
-    assert "refuses our token" in result.findings[0].what

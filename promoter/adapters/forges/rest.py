@@ -88,6 +88,10 @@ class ForgeApi:
         """The answer to a change, None for an empty one. gone: the status by which the forge says that it is done."""
         return self._asked(method, path, said=said, none=() if gone is None else (gone,))
 
+    def status(self, method: str, path: str) -> int:
+        """The status of an answer of which nothing else counts. Raises ForgeUnavailable where there is no answer."""
+        return self._response(method, path, None, None).status_code
+
     def _asked(
         self,
         method: str,
@@ -97,15 +101,7 @@ class ForgeApi:
         said: Mapping[str, Any] | None = None,
         none: Collection[int] = (),
     ) -> Any:
-        try:
-            token = self._place.tokens.current()
-            response = self._answered(method, path, params, said, token)
-            if response.status_code == HTTPStatus.UNAUTHORIZED:
-                another = self._place.tokens.instead_of(token)
-                if another is not None:
-                    response = self._answered(method, path, params, said, another)
-        except NoToken as error:
-            raise ForgeUnavailable(f"the forge is not asked: {error}") from error
+        response = self._response(method, path, params, said)
         if response.status_code in none:
             return None
         if not response.ok or response.is_redirect:
@@ -118,6 +114,21 @@ class ForgeApi:
             raise ForgeUnavailable(
                 f"{self._place.url}: the forge answered with something that is not JSON: is this its address?"
             ) from error
+
+    def _response(
+        self, method: str, path: str, params: Mapping[str, str] | None, said: Mapping[str, Any] | None
+    ) -> requests.Response:
+        """The answer to our token, or to another one where the first is refused and there is another."""
+        try:
+            token = self._place.tokens.current()
+            response = self._answered(method, path, params, said, token)
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                another = self._place.tokens.instead_of(token)
+                if another is not None:
+                    response = self._answered(method, path, params, said, another)
+        except NoToken as error:
+            raise ForgeUnavailable(f"the forge is not asked: {error}") from error
+        return response
 
     def _answered(
         self, method: str, path: str, params: Mapping[str, str] | None, said: Mapping[str, Any] | None, token: str
