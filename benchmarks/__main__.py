@@ -34,6 +34,7 @@ from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.policy import CandidateSource, RolloutPolicy
+from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import ModelVersion
 from promoter.errors import ClusterUnavailable, MetricsUnavailable
 
@@ -116,6 +117,9 @@ class _Silent:
 
     def application(self, served: ServedModel, *, refresh: bool = False) -> Application:
         raise ClusterUnavailable(f"{served} asked with refresh={refresh}")
+
+    def sync_windows(self, served: ServedModel) -> SyncWindows:
+        raise ClusterUnavailable(f"{served} asked for its sync windows")
 
     def measurements(
         self, served: ServedModel, start: datetime, at: datetime, bounds_us: tuple[float, ...]

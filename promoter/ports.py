@@ -14,6 +14,7 @@ from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
 from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest
 from promoter.domain.repository import Change, Commit, Inventory, Revision
+from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
 
 
@@ -122,6 +123,9 @@ class Cluster(Protocol):
 
         Raises ClusterUnavailable.
         """
+
+    def sync_windows(self, served: ServedModel) -> SyncWindows:
+        """The windows in which the Application may be synced, or may not. Raises ClusterUnavailable."""
 
 
 class Preflights(Protocol):

@@ -29,6 +29,7 @@ from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
 from promoter.domain.pull_request import Comment, Commenter, PullRequest, PullRequestState
 from promoter.domain.repository import Change, Commit, Inventory
+from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
 from promoter.errors import (
     ClusterUnavailable,
@@ -445,6 +446,9 @@ class FakeCluster:
         self.lag = 1
         self.broken = None
         self.frozen = False
+        self.windows = SyncWindows()
+        self.windows_broken = None
+        self.windows_asked = 0
         self.route_lies = None
         self.synced = None
         self.synced_at = None
@@ -458,7 +462,11 @@ class FakeCluster:
         head = self.world.repository.head
         if self._seen is None or self._seen[0] != head["id"]:
             self._seen = (head["id"], self.world.now)
-        due = not self.frozen and self.world.now - self._seen[1] >= timedelta(seconds=self.lag)
+        due = (
+            not self.frozen
+            and not self.windows.denying
+            and self.world.now - self._seen[1] >= timedelta(seconds=self.lag)
+        )
         if due and (self.synced is None or self.synced["id"] != head["id"]):
             self.synced, self.synced_at = head, self.world.now
         if self.synced is not None:
@@ -521,16 +529,25 @@ class FakeCluster:
         if any(entry.health is Health.DEGRADED for entry in deployments):
             health = Health.DEGRADED
         route = self.route_lies or self.route()
+        # Argo CD compares while a window denies; it only does not sync.
+        head, path = self.world.repository.head, RANKER.release_path
+        waits = bool(self.windows.denying) and self.synced["tree"][path] != head["tree"][path]
         return Application(
-            SyncStatus.SYNCED,
+            SyncStatus.OUT_OF_SYNC if waits else SyncStatus.SYNCED,
             health,
-            revision=self.synced["id"],
+            revision=head["id"] if waits else self.synced["id"],
             health_since=self.synced_at - timedelta(minutes=1),
             reconciled_at=self.synced_at,
             operation=Operation(OperationPhase.SUCCEEDED, self.synced_at),
             deployments=deployments,
             route=None if route is None else {version(number): weight for number, weight in route.items()},
         )
+
+    def sync_windows(self, served):
+        self.windows_asked += 1
+        if self.windows_broken:
+            raise ClusterUnavailable(self.windows_broken)
+        return self.windows
 
     def _deployment(self, number):
         behaviour = self.world.behaviour[number]

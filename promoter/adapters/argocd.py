@@ -16,9 +16,11 @@ import httpx
 
 from promoter.bounded_body import TooLarge, TooSlow, gathered
 from promoter.documents.argocd_answers import live_states_of_routes, parse_application
+from promoter.documents.sync_windows_answer import parse_sync_windows
 from promoter.domain.application import Application
 from promoter.domain.duration import format_duration
 from promoter.domain.names import ServedModel
+from promoter.domain.sync_windows import SyncWindows
 from promoter.errors import ClusterUnavailable, InvalidSettings
 from promoter.token_file import NoToken, read_token
 
@@ -69,6 +71,9 @@ class ArgoCluster:
             return parse_application(served, found, tree, routes)
         except RecursionError as error:
             raise ClusterUnavailable(f"Argo CD at {self._server} sent an answer that is nested too deeply") from error
+
+    def sync_windows(self, served: ServedModel) -> SyncWindows:
+        return parse_sync_windows(self._get(served, f"/api/v1/applications/{served.application}/syncwindows", {}))
 
     def _live_routes(self, served: ServedModel, path: str) -> tuple[str, ...]:
         """The texts of the live routes: of Istio's, or, where there is none, of the Gateway API's."""

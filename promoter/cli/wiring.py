@@ -266,7 +266,7 @@ def _measured(real: Ports, metrics: PassMetrics) -> Ports:
         measured(real.repository, "git", frozenset({"fetch", "publish"}), metrics),
         measured(real.store, "store", frozenset({"listing", "version", "sweep"}), metrics),
         measured(real.metrics, "prometheus", frozenset({"measurements", "latency_profile"}), metrics),
-        measured(real.cluster, "argocd", frozenset({"application"}), metrics),
+        measured(real.cluster, "argocd", frozenset({"application", "sync_windows"}), metrics),
         None if real.preflights is None else MeasuredPreflights(real.preflights, metrics),
     )
 

@@ -14,6 +14,7 @@ import structlog
 
 from promoter.control.act import Pushed
 from promoter.control.reconcile import Reconciler, Survey, Verdict
+from promoter.decisions.sync_windows import way_back_denied
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.names import ServedModel
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
@@ -221,4 +222,6 @@ def _log_verdict(verdict: Verdict) -> None:
             "log_e": {name: round(value, 4) for name, value in evidence.log_e.items()},
         }
     say = log.warning if isinstance(action, Hold) and action.alarm else log.info
+    if seen is not None and way_back_denied(seen):
+        say = log.critical
     say(f"rollout.{ACTION_NAMES[type(action)]}", reason=action.reason, **facts)

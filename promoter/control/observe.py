@@ -157,6 +157,13 @@ class Observer:
             contains = repository.contains(synced, seen.changed.revision)
         return replace(seen, lineage=Lineage(contains=contains, unchanged=unchanged))
 
+    def with_sync_windows(self, seen: Observation) -> Observation:
+        """The same with Argo CD's sync windows, or why nobody can tell them."""
+        try:
+            return replace(seen, sync_windows=self._ports.cluster.sync_windows(seen.served))
+        except PromoterError as error:
+            return replace(seen, sync_windows=Unreadable(str(error)))
+
     def recall(self, seen: Observation, now: datetime) -> Observation:
         """The same with what Prometheus says today of a pass at `now`, long ago; nobody else is asked.
 

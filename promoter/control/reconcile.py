@@ -12,6 +12,7 @@ from promoter.control.observe import Observer, Ports
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
 from promoter.decisions.sharing import Use, in_flight, share, use
+from promoter.decisions.sync_windows import asks_for_sync_windows
 from promoter.domain.action import Action, Hold, is_way_back
 from promoter.domain.freeze import Unreadable
 from promoter.domain.names import ServedModel
@@ -184,7 +185,12 @@ class Reconciler:
             list(pool.map(self._refresh, changed))
             asked = pool.map(lambda seen: self._observer.ask(seen, now), given)
             observations = {seen.served: self._observer.trace(seen) for seen in asked}
-        actions = stop_the_line(observations, {served: decide(seen, now) for served, seen in observations.items()})
+            actions = {served: decide(seen, now) for served, seen in observations.items()}
+            # Most passes are spared this question.
+            barred = [seen for seen in observations.values() if asks_for_sync_windows(seen, actions[seen.served], now)]
+            for seen in pool.map(self._observer.with_sync_windows, barred):
+                observations[seen.served], actions[seen.served] = seen, decide(seen, now)
+        actions = stop_the_line(observations, actions)
         # After all have been decided: each knows what those before it take.
         shared = share(observations, actions, unseen, limits)
         actions = self._within_limit(shared.actions, head, now)

@@ -7,6 +7,7 @@ from datetime import datetime
 from promoter.decisions.people import withheld
 from promoter.decisions.rollback import back_to, carried_back
 from promoter.decisions.start import first_version, next_candidate
+from promoter.decisions.sync_windows import within_sync_windows
 from promoter.decisions.trial import Trial
 from promoter.decisions.verdict import judge
 from promoter.decisions.windows import within_windows
@@ -17,6 +18,11 @@ from promoter.domain.release import Promotion
 
 def decide(seen: Observation, now: datetime) -> Action:
     """The one action that this observation calls for at this moment."""
+    return within_sync_windows(seen, _allowed(seen, now))
+
+
+def _allowed(seen: Observation, now: datetime) -> Action:
+    """The same, whether Argo CD may do it now or not."""
     action = within_windows(seen, _wanted(seen, now), now)
     canary = seen.release.canary
     if is_way_back(action) and canary is not None and canary.weight > 0:

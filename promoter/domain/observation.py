@@ -14,6 +14,7 @@ from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightState
 from promoter.domain.release import Rejection, Release
 from promoter.domain.repository import Change, Lineage, Revision
+from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.upstream import Upstream
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion
 from promoter.domain.window import Holiday
@@ -81,6 +82,7 @@ class Observation:
     in_store: what the model store holds under the versions that are pinned, and under the one that upstream offers, as
     far as it was asked for.
     application: Argo CD's answer, None where it did not give one. lineage goes with it.
+    sync_windows: of that application, None where they were not asked for.
     measurements: Prometheus' answer, None where it did not give one.
     calibration: what was chosen from stable's hour before the rollout (before now, where there is no
     canary yet); goes with measurements.
@@ -106,6 +108,7 @@ class Observation:
     in_store: tuple[StoredVersion | IncompleteVersion, ...] = ()
     application: Application | None = None
     lineage: Lineage | None = None
+    sync_windows: SyncWindows | Unreadable | None = None
     measurements: Measurements | None = None
     calibration: Calibration | None = None
     newest_sample: datetime | None = None

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from promoter.control.loop import PassReport
+from promoter.decisions.sync_windows import way_back_denied
 from promoter.domain.action import ACTION_NAMES
 from promoter.errors import HeadMoved, PromoterError, PushRefused, RepositoryUnavailable
 from promoter.telemetry.models import ModelFigures
@@ -52,7 +53,7 @@ class PassMetrics:
         )
         self._barred = Gauge(
             "promoter_way_back_barred",
-            "1 where traffic has to be taken from a canary and Git does not take the commit.",
+            "1 where traffic has to be taken from a canary, and Git or a sync window of Argo CD's does not let it.",
             registry=registry,
         )
         self.peer_seconds = Histogram(
@@ -96,8 +97,9 @@ class PassMetrics:
             return
         self._models.saw(survey)
         # A lost race is run again at once: nothing bars the way then.
-        barred = survey.way_back_due and report.error is not None and not isinstance(report.error, HeadMoved)
-        self._barred.set(barred)
+        refused = survey.way_back_due and report.error is not None and not isinstance(report.error, HeadMoved)
+        denied = any(verdict.seen is not None and way_back_denied(verdict.seen) for verdict in survey.verdicts)
+        self._barred.set(refused or denied)
         if report.pushed is not None:
             self._commits.inc()
             for verdict in survey.verdicts:

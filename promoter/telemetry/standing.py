@@ -9,6 +9,7 @@ from promoter.control.reconcile import Verdict
 from promoter.decisions.halt import frozen_by
 from promoter.decisions.immutability import changed_in_store
 from promoter.decisions.readiness import not_live_because
+from promoter.decisions.sync_windows import denied
 from promoter.decisions.upstreams import held_by_upstream, soaks_until
 from promoter.decisions.windows import closed
 from promoter.domain.action import Hold
@@ -31,7 +32,7 @@ class Waiting(StrEnum):
     LIMITS = "limits"  # limits.yaml: others are before it
     REVERT = "revert"  # rejected; its pods go once weight 0 is live
     METRICS = "metrics"  # nobody sees the pods
-    SYNC = "sync"  # the last commit is not live
+    SYNC = "sync"  # the last commit is not live, or a sync window denies
     RESTART = "restart"  # withdrawn
     PODS = "pods"
     GUARD = "guard"
@@ -62,6 +63,8 @@ def waits_for(verdict: Verdict, at: datetime) -> Waiting | None:
         return _word(seen, at) or Waiting.PREFLIGHT
     if seen.preflight is not NOT_ASKED and closed(seen, at):
         return Waiting.WINDOW
+    if denied(seen):
+        return Waiting.SYNC
     return Waiting.OTHER if verdict.action.alarm else None
 
 
@@ -73,7 +76,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
         (frozen_by(seen.served, seen.freezes, at) is not None, Waiting.FREEZE),
         (seen.policy.paused, Waiting.PAUSE),
         (held_by_upstream(seen, canary) is not None, Waiting.UPSTREAM),
-        (not_live_because(seen, at) is not None, Waiting.SYNC),
+        (not_live_because(seen, at) is not None or denied(seen), Waiting.SYNC),
         (canary.withdrawn is not None, Waiting.RESTART),
         (deployment is None or deployment.ready < canary.replicas, Waiting.PODS),
         (closed(seen, at), Waiting.WINDOW),

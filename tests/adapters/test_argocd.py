@@ -20,6 +20,7 @@ from scripted_server import as_json, body, broken_off, dripping, endless, gzip_b
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.application import Health, Operation, OperationPhase, Pod, SyncStatus
 from promoter.domain.names import ServedModel
+from promoter.domain.sync_windows import SyncWindow, SyncWindowKind, SyncWindows
 from promoter.domain.version import ModelVersion
 from promoter.errors import ClusterUnavailable, InvalidSettings
 
@@ -343,6 +344,63 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(server, token_file, rep
     with pytest.raises(ClusterUnavailable, match=r"did not answer within 0\.4s"):
         ArgoCluster(server.url, token_file, timeout=timedelta(seconds=0.4)).application(SERVED)
     assert time.monotonic() - started < 10
+
+
+# As Argo CD prints ApplicationSyncWindowsResponse (server/application/application.go, GetApplicationSyncWindows).
+WINDOWS = {
+    "activeWindows": [{"kind": "deny", "schedule": "0 22 * * *", "duration": "8h", "manualSync": True}],
+    "assignedWindows": [
+        {"kind": "allow", "schedule": "0 9 * * 1-5", "duration": "7h", "manualSync": False},
+        {"kind": "deny", "schedule": "0 22 * * *", "duration": "8h", "manualSync": True},
+    ],
+    "canSync": True,
+}
+
+
+def test_sync_windows_are_asked_for_by_name_and_read_letter_for_letter(server, token_file):
+    server.answers[f"{PATH}/syncwindows"] = as_json(WINDOWS)
+    found = ArgoCluster(server.url, token_file, project="serving").sync_windows(SERVED)
+    allow = SyncWindow(SyncWindowKind.ALLOW, "0 9 * * 1-5", "7h", lets_people_sync=False)
+    deny = SyncWindow(SyncWindowKind.DENY, "0 22 * * *", "8h", lets_people_sync=True)
+    assert found == SyncWindows((allow, deny), (deny,))
+    # `canSync` is about syncs by hand: Argo CD itself does not sync now.
+    assert found.denying == (deny,)
+    [request] = server.requests
+    assert (request.method, request.query) == ("GET", {"project": "serving"})
+
+
+def test_a_project_without_windows_leaves_the_lists_out(server, cluster):
+    server.answers[f"{PATH}/syncwindows"] = as_json({"canSync": True})
+    assert cluster.sync_windows(SERVED) == SyncWindows()
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (status(403), "forbids reading production-resnet50"),
+        (status(500), "status 500"),
+        (body(b"<html>"), "not JSON"),
+        (as_json(None), "not about sync windows"),
+        (as_json({}), "not about sync windows"),
+        (as_json({"canSync": False, "activeWindows": {"kind": "deny"}}), "something else than windows"),
+        (as_json({"canSync": False, "activeWindows": ["deny"]}), "neither allows nor denies"),
+        (as_json({"canSync": False, "activeWindows": [{"kind": "Deny"}]}), "neither allows nor denies"),
+        (as_json({"canSync": False, "activeWindows": [{"kind": ["deny"]}]}), "neither allows nor denies"),
+    ],
+)
+def test_sync_windows_that_cannot_be_told_are_unavailable(server, cluster, reply, words):
+    server.answers[f"{PATH}/syncwindows"] = reply
+    with pytest.raises(ClusterUnavailable, match=words):
+        cluster.sync_windows(SERVED)
+
+
+def test_what_people_wrote_into_a_window_stays_on_one_line(server, cluster):
+    odd = {"kind": "deny", "schedule": "* *\n* * *\x1b[31m" + "9" * 500, "manualSync": "yes"}
+    server.answers[f"{PATH}/syncwindows"] = as_json({"canSync": False, "activeWindows": [odd]})
+    [window] = cluster.sync_windows(SERVED).active
+    assert window.schedule.isprintable()
+    assert len(window.schedule) <= 100
+    assert (window.duration, window.lets_people_sync) == ("", False)
 
 
 @pytest.mark.parametrize("value", [None, [], 7, "text", {"nodes": 3}, {"nodes": [None, {"kind": "Deployment"}]}])

@@ -14,6 +14,7 @@ from agent_world import FOLDER, HOST, Agent, eventually, model_files, release, r
 from promoter.adapters.argocd import ArgoCluster
 from promoter.domain.application import Health, SyncStatus
 from promoter.domain.names import ServedModel
+from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import ModelVersion
 
 SERVED = ServedModel("production", "resnet50")
@@ -87,6 +88,7 @@ def test_a_push_is_live_within_seconds_and_the_promoter_reads_it(agent, remote, 
     assert seen.compared_current_spec
     assert seen.reconciled_at >= seen.operation.finished_at
     assert not seen.errors
+    assert cluster.sync_windows(SERVED) == SyncWindows()
     assert {ask(envoy).headers["x-model-version"] for _ in range(50)} == {"1"}
 
     assert refreshed(agent, remote.push_release(1, 2, weight=40, replicas=2)) < 5

@@ -75,6 +75,9 @@ class Row:
     def application(self, served, *, refresh=False):
         return self.places[served].cluster.application(served, refresh=refresh)
 
+    def sync_windows(self, served):
+        return self.places[served].cluster.sync_windows(served)
+
     def measurements(self, served, *arguments):
         return self.places[served].metrics.measurements(served, *arguments)
 

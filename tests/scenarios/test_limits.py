@@ -79,6 +79,9 @@ class Town:
     def application(self, served, *, refresh=False):
         return self.corners[served].cluster.application(served, refresh=refresh)
 
+    def sync_windows(self, served):
+        return self.corners[served].cluster.sync_windows(served)
+
     def measurements(self, served, start, at, bounds_us):
         return self.corners[served].metrics.measurements(served, start, at, bounds_us)
 

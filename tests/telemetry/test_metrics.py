@@ -19,6 +19,7 @@ from promoter.domain.action import Hold
 from promoter.domain.completeness import ByManifest
 from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.preflight import PreflightPolicy, PreflightRequest
+from promoter.domain.sync_windows import SyncWindow, SyncWindowKind, SyncWindows
 from promoter.errors import PreflightUnavailable
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
 from promoter.telemetry.models import MOST_MODELS, ModelFigures
@@ -95,6 +96,24 @@ def test_a_barred_way_back_is_told_while_it_is_barred_and_not_before(metrics):
     assert told.of("passes_total", result="push_refused") > 0
     world.repository.refusal = None
     assert world.run(10, until=lambda: world.weight == 0)
+    assert Told(metrics)["way_back_barred"] == 0
+
+
+def test_a_way_back_that_a_sync_window_bars_is_told_too(metrics):
+    world = watched(World(versions=[42, 43]), metrics)
+    assert world.run(300, until=lambda: world.weight > 0)
+    world.run(10)
+    window = SyncWindow(SyncWindowKind.DENY, "* * * * *", "1h", lets_people_sync=False)
+    world.cluster.windows = SyncWindows((window,), (window,))
+    world.behaviour[43] = Behaviour(bad=1.0)
+    assert world.run(60, until=lambda: world.weight == 0)
+    assert Told(metrics)["way_back_barred"] == 0
+    world.run(20)
+    told = Told(metrics)
+    assert told["way_back_barred"] == 1
+    assert told.of("passes_total", result="completed") == told["pass_seconds_count"]
+    world.cluster.windows = SyncWindows((window,))
+    world.run(20)
     assert Told(metrics)["way_back_barred"] == 0
 
 

@@ -19,7 +19,8 @@ from promoter.sandbox.agent.envoy import RouteWeights
 
 REFRESH_TIMEOUT_SECONDS = 10.0
 
-_PATH = re.compile(r"/api/v1/applications/(?P<name>[^/]+)(?P<part>/resource-tree|/managed-resources)?", re.ASCII)
+_PARTS = "/resource-tree|/managed-resources|/syncwindows"
+_PATH = re.compile(rf"/api/v1/applications/(?P<name>[^/]+)(?P<part>{_PARTS})?", re.ASCII)
 _FILTERS = ("group", "kind", "namespace", "name")
 
 # HTTP status and gRPC code, as the gateway in front of Argo CD's API pairs them.
@@ -85,6 +86,8 @@ class ArgoApi:
             case "/managed-resources":
                 wanted = {key: query[key] for key in _FILTERS if key in query}
                 return answers.managed_resources(snapshot, self._live_weights(), wanted)
+            case "/syncwindows":
+                return answers.sync_windows()
             case _:
                 return answers.application(snapshot, refreshing=refreshing)
 
