@@ -19,6 +19,7 @@ from promoter.documents.prometheus_answers import (
     target_series,
 )
 from promoter.documents.proxy_answers import envoy_series, istio_series, proxy_scrapes
+from promoter.documents.sync_windows_answer import parse_sync_windows
 from promoter.domain.names import ServedModel
 from promoter.domain.store_address import StoreAddress
 from promoter.errors import ClusterUnavailable, InvalidInput, MetricsUnavailable
@@ -69,6 +70,18 @@ def test_an_application_with_anything_in_any_place_is_a_value_or_unavailable(fou
     assert seen.revision is None or len(seen.revision) == 40
     assert seen.route is None or sum(seen.route.values()) == 100
     assert all(deployment.ready <= len(deployment.pods) for deployment in seen.deployments)
+
+
+WINDOW = {"kind": "deny", "schedule": "0 22 * * *", "duration": "8h", "manualSync": True}
+
+
+@given(found=spoilt({"canSync": True, "assignedWindows": [WINDOW], "activeWindows": [WINDOW]}))
+def test_sync_windows_with_anything_in_any_place_are_a_value_or_unavailable(found):
+    try:
+        seen = parse_sync_windows(found)
+    except ClusterUnavailable:
+        return
+    assert all(len(window.schedule) <= 100 and len(window.duration) <= 100 for window in seen.assigned)
 
 
 LABELS = {

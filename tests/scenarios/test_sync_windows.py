@@ -120,9 +120,8 @@ def test_a_way_back_that_a_window_bars_is_pushed_all_the_same_and_is_the_loudest
 def test_nobody_asks_for_windows_while_commits_become_live_as_usual():
     world = World(versions=[42, 43])
     assert world.run(1200, until=lambda: world.release.stable.version == version(43))
-    assert world.cluster.windows_asked == sum(
-        "43" in subject and "stable" not in subject for subject in world.subjects()
-    )
+    forward = [subject for subject in world.subjects() if "canary 43" in subject]
+    assert world.cluster.windows_asked == len(forward) > 2
 
 
 def test_where_nobody_can_tell_nothing_starts_and_what_fails_is_reverted():

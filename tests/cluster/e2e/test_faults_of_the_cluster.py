@@ -104,6 +104,8 @@ def test_while_a_sync_window_denies_no_request_moves_and_nothing_is_rejected(cou
             assert TRIED not in rejected(release)
             assert not pods(serving, TRIED)
             time.sleep(2)
+        named = "a sync window of the AppProject denies syncs now (deny `* * * * *` for 1h)"
+        assert named in serving.promoter_log.read_text(encoding="utf-8")
     serving.until(serving.release, weight, 240, "it gets requests once syncs are allowed again")
     assert TRIED not in rejected(serving.release())
     assert course.failed() == {}
