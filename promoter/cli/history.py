@@ -92,7 +92,7 @@ def _tell(screen: Console, git: Repository, head: Revision, served: ServedModel,
     told = 0
     for chapter in chronicle(git, head, served)[::-1]:
         if isinstance(chapter, Step):
-            if not chapter.commit.ours:
+            if chapter.of_people:
                 screen.print(Padding(Text(what_a_person_did(chapter), "dim"), (1, 0, 0, _INDENT)))
             continue
         if told == limit:

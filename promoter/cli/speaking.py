@@ -29,8 +29,11 @@ class Spoken:
     url: str | None
     dry_run: bool
 
-    def commit(self, plan: Callable[[Verbs, Revision], Draft]) -> None:
-        """Make and push the commit that `plan` drafts, or show it. Raises what `carry_out` raises."""
+    def commit(self, plan: Callable[[Verbs, Revision], Draft]) -> Draft | None:
+        """Make and push the commit that `plan` drafts, and return it; or show it, for None.
+
+        Raises what `carry_out` raises.
+        """
         told = dict(os.environ) | ({} if self.url is None else {"PROMOTER_REPOSITORY": self.url})
         remote = git_remote(told)
         name, email = author(self.author)
@@ -41,10 +44,11 @@ class Spoken:
         verbs = Verbs(git, word)
         if self.dry_run:
             show_draft(git, plan(verbs, git.fetch()))
-            return
+            return None
         draft, revision = carry_out(git, lambda head: plan(verbs, head))
         click.echo(draft.message.splitlines()[0])
         click.echo(f"pushed {revision}")
+        return draft
 
 
 def verb_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from promoter.cli.status_matrix import matrix_data, print_matrix
 from promoter.cli.wiring import reconciler, tells_errors, told
 from promoter.control.across import across, arranged
 from promoter.control.reconcile import Standing, Survey, Verdict
+from promoter.decisions.halt import paused_by
 from promoter.domain.action import ACTION_NAMES, Hold
 from promoter.domain.figures import grouped, odds, odds_text, percent
 from promoter.domain.freeze import Unreadable
@@ -136,6 +137,10 @@ def _model_data(verdict: Verdict) -> dict[str, Any]:
             "withdrawn": canary.withdrawn,
             "promote": canary.promote,
         }
+    data["paused"] = {"by_policy": seen.policy.paused, "by_mark": None}
+    if (pause := release.paused) is not None:
+        mark = {"by": pause.by, "reason": pause.reason, "at": pause.at.isoformat(), "said": pause.said}
+        data["paused"]["by_mark"] = mark
     data["rejected"] = {str(entry.version): entry.reason for entry in release.rejected}
     data["incomplete"] = {entry.name: entry.reason for entry in (seen.listing.incomplete if seen.listing else ())}
     data["problems"] = list(seen.problems)
@@ -202,6 +207,9 @@ def _sentences(verdict: Verdict) -> Iterator[Text]:
         return
     if not seen.changed.ours:
         yield Text(f"  as {seen.changed.author} wrote it in commit {seen.changed.revision[:12]}, which is respected")
+    pause = seen.release.paused
+    if pause is not None and (told := paused_by(pause)) not in action.reason:
+        yield Text(f"  {told}")
     canary = seen.release.canary
     if canary is not None and canary.promote is not None:
         yield Text(

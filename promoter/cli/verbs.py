@@ -163,12 +163,17 @@ def pause(*, model: str, environment: str | None, spoken: Spoken) -> None:
 @verb_options
 @tells_errors
 def resume(*, model: str, environment: str | None, spoken: Spoken) -> None:
-    """Undo `promoter pause`: MODEL's rollouts go on from where they are.
+    """Undo a pause: MODEL's rollouts go on from where they are.
+
+    One commit in your name that takes away whichever stands, or both: `paused: true` in policy.yaml, which `promoter
+    pause` wrote, and `paused` in release.yaml, which a `/pause` in a comment on a pull request left.
 
     \b
     promoter resume resnet50 --environment production --reason "the campaign is over"
     """  # noqa: D301 - as above
-    spoken.commit(lambda verbs, head: verbs.resume(head, model, environment))
+    draft = spoken.commit(lambda verbs, head: verbs.resume(head, model, environment))
+    if draft is not None:
+        click.echo(f"lifted in {' and '.join(sorted(draft.files))}")
 
 
 @click.command()

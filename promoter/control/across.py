@@ -164,7 +164,7 @@ def _states(
         yield State.REJECTED
     if isinstance(frozen_by(seen.served, seen.freezes, at), Freeze):
         yield State.FROZEN
-    if seen.policy.paused:
+    if seen.paused:
         yield State.PAUSED
     if held:
         yield State.HELD

@@ -1,7 +1,11 @@
-"""What the latest changes of a release.yaml tell: since when the weight is what it is, and what people took away."""
+"""What the latest changes of a release.yaml tell: since when the weight is what it is, and what people took away.
+
+A pause says nothing of versions, whoever wrote it down: no clock begins anew by it, and no edit of people's is hidden.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from promoter.control.past_releases import readable_release
@@ -9,12 +13,24 @@ from promoter.decisions.candidate import withheld_by
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Withheld
 from promoter.domain.release import Release
-from promoter.domain.repository import Change
+from promoter.domain.repository import Change, Revision
 from promoter.domain.version import ModelVersion
 from promoter.ports import Repository
 
 # People's edits in a row that are read back, at most.
 _MOST_EDITS = 20
+
+# A file without this word states no pause, and need not be parsed to know it.
+_WORD = b"paused"
+
+
+def last_change(repository: Repository, revision: Revision, served: ServedModel) -> Change:
+    """The last commit that changed more in release.yaml than a pause. Raises InvalidName where there is none."""
+    path = served.release_path
+    changed = repository.last_change(revision, path)
+    while changed.before is not None and _only_paused(repository, changed.before, changed.revision, path):
+        changed = repository.last_change(changed.before, path)
+    return changed
 
 
 def weight_since(repository: Repository, served: ServedModel, release: Release, changed: Change) -> datetime:
@@ -51,8 +67,18 @@ def taken_out_of_service(
                 versions, taken = versions | found, taken or changed
             # Who takes a rejection away wants the version offered, whatever was done to it before.
             offered_again |= {entry.version for entry in before.rejected if release.rejection(entry.version) is None}
-        changed = repository.last_change(changed.before, served.release_path)
+        changed = last_change(repository, changed.before, served)
     return Withheld(versions, taken) if taken else None
+
+
+def _only_paused(repository: Repository, before: Revision, after: Revision, path: str) -> bool:
+    """Whether a commit states another pause, or none any more, and the same of everything else."""
+    if not any(_WORD in (repository.read(revision, path) or b"") for revision in (before, after)):
+        return False
+    then, now = readable_release(repository, before, path), readable_release(repository, after, path)
+    if then is None or now is None or then.paused == now.paused:
+        return False
+    return replace(then, paused=None) == replace(now, paused=None)
 
 
 def _weights(release: Release) -> tuple[ModelVersion, int] | None:

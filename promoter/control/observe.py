@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from promoter.control.backwards import looked_for
-from promoter.control.latest_changes import taken_out_of_service, weight_since
+from promoter.control.latest_changes import last_change, taken_out_of_service, weight_since
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.control.upstream import upstream_of
@@ -99,7 +99,7 @@ class Observer:
         repository = self._ports.repository
         release = self._release(served, head)
         policy = self._policy(served, head)
-        changed = repository.last_change(head, served.release_path)
+        changed = last_change(repository, head, served)
         withheld = taken_out_of_service(repository, served, release, changed)
         upstream = self._upstream(served, head, release) if policy.candidates.upstream else None
         since = weight_since(repository, served, release, changed)

@@ -7,13 +7,15 @@ to work on a night on which nothing else does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from promoter.control.act import Draft, publish
 from promoter.control.backwards import last_stable, lately_stable
+from promoter.control.naming import scope_of, served_model
 from promoter.decisions.halt import halted_by
 from promoter.decisions.verbs import (
+    paused,
     promoted_in_full,
     promotion_approved,
     retried,
@@ -31,10 +33,10 @@ from promoter.documents.release_file import parse_release, write_release
 from promoter.documents.verb_message import write_verb_message
 from promoter.documents.yaml_text import decode
 from promoter.domain.duration import format_duration
-from promoter.domain.freeze import EVERYTHING, Freeze
+from promoter.domain.freeze import Freeze
 from promoter.domain.names import FREEZE_PATH, ServedModel
 from promoter.domain.policy import RolloutPolicy
-from promoter.domain.release import Release
+from promoter.domain.release import Pause, Release
 from promoter.domain.repository import Revision
 from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import HeadMoved, InvalidDocument, InvalidInput
@@ -125,7 +127,7 @@ class Verbs:
         """`promote: full` in the canary: the promoter carries it out, pods first. Refused while it is halted."""
         served, release = self._release(head, model, environment)
         after = _about(served, lambda: promoted_in_full(release))
-        self._refuse_while_halted(head, served)
+        self._refuse_while_halted(head, served, release)
         what = f"canary {_canary(release)} to be promoted in full"
         return self._new_release(head, served, after, what, "promote", note=f"Skips: {SKIPPED_IN_FULL}.")
 
@@ -139,7 +141,7 @@ class Verbs:
         served, release = self._release(head, model, environment)
         asked = self._policy(head, served).approval.start
         after = _about(served, lambda: start_approved(release, version, digest, asked))
-        self._refuse_while_halted(head, served)
+        self._refuse_while_halted(head, served, release)
         what = f"canary {version} to start again" if release.canary else f"start of {version} approved"
         return self._new_release(head, served, after, what, "start")
 
@@ -164,27 +166,66 @@ class Verbs:
         if self._word.at - found.ended.at <= window:
             note = f"{ended}, so all requests go to it once its pods are Ready: no preflight, no analysis, no freeze."
         else:
-            self._refuse_while_halted(head, served)
+            self._refuse_while_halted(head, served, release)
             note = f"{ended}, more than {format_duration(window)} ago (rollback_window), so it is tried like a new one."
         return self._new_release(head, served, after, f"{version} to come back", "rollback", note=note)
 
-    def _refuse_while_halted(self, head: Revision, served: ServedModel) -> None:
-        paused = self._policy(head, served).paused
-        halt = halted_by(served, tuple(self._frozen(head)), self._word.at, paused=paused)
+    def _refuse_while_halted(self, head: Revision, served: ServedModel, release: Release) -> None:
+        by_policy = self._policy(head, served).paused
+        freezes = tuple(self._frozen(head))
+        halt = halted_by(served, freezes, self._word.at, by_policy=by_policy, by_mark=release.paused)
         if halt is not None:
             lift = "promoter unfreeze" if FREEZE_PATH in halt.reason else "promoter resume"
-            raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` lifts that, and comes first")
+            raise InvalidInput(f"{served}: nothing rises here: {halt.reason}. `{lift}` comes first")
 
     def _policy(self, head: Revision, served: ServedModel) -> RolloutPolicy:
         return parse_policy(self._text(head, served.policy_path), served.policy_path)
 
     def pause(self, head: Revision, model: str, environment: str | None) -> Draft:
-        """`paused: true`, until somebody resumes."""
-        return self._paused(head, served_model(self._repository, head, model, environment), paused=True)
+        """`paused: true` in policy.yaml, until somebody resumes."""
+        served = served_model(self._repository, head, model, environment)
+        text = with_paused(self._text(head, served.policy_path), served.policy_path, paused=True)
+        return self._draft(head, served, {served.policy_path: text}, "paused", "pause")
 
     def resume(self, head: Revision, model: str, environment: str | None) -> Draft:
-        """`paused: false`."""
-        return self._paused(head, served_model(self._repository, head, model, environment), paused=False)
+        """Neither policy.yaml nor release.yaml says paused: whichever does is changed."""
+        served, release = self._release(head, model, environment)
+        files, lifted = {}, []
+        if self._policy(head, served).paused:
+            text = self._text(head, served.policy_path)
+            files[served.policy_path] = with_paused(text, served.policy_path, paused=False)
+            lifted.append("`paused: true` in policy.yaml")
+        if release.paused is not None:
+            files[served.release_path] = self._written(head, served, replace(release, paused=None))
+            lifted.append(_named(release.paused))
+        if not files:
+            raise InvalidInput(f"{served} is not paused: neither policy.yaml nor release.yaml says so")
+        return self._draft(head, served, files, "resumed", "resume", note=f"Lifted: {' and '.join(lifted)}.")
+
+    def pause_by_mark(self, head: Revision, model: str, environment: str | None, said: str) -> Draft:
+        """`paused` in release.yaml, until somebody resumes: for a promoter, whose hand may write nothing else.
+
+        said: the address at which the person said it.
+        """
+        served, release = self._release(head, model, environment)
+        pause = Pause(self._word.person, self._word.reason, self._word.at, said)
+        by_policy = self._policy(head, served).paused
+        after = _about(served, lambda: paused(release, pause, by_policy=by_policy))
+        note = "Nothing starts and nothing rises until somebody lifts it; ways back stay open."
+        return self._new_release(head, served, after, "paused", "pause", note=note)
+
+    def lift_mark(self, head: Revision, model: str, environment: str | None) -> Draft:
+        """No `paused` in release.yaml. What policy.yaml says stays, and has to be lifted by a person."""
+        served, release = self._release(head, model, environment)
+        if release.paused is None and self._policy(head, served).paused:
+            raise InvalidInput(
+                f"the pause stands in policy.yaml, which the promoter's account may not write. Run `promoter resume "
+                f"{served.name} --environment {served.environment} --reason '…'`"
+            )
+        if release.paused is None:
+            raise InvalidInput(f"{served} is not paused")
+        note = f"Lifted: {_named(release.paused)}."
+        return self._new_release(head, served, replace(release, paused=None), "resumed", "resume", note=note)
 
     def freeze(self, head: Revision, model: str | None, environment: str | None, until: datetime | None) -> Draft:
         """Nothing starts and nothing rises for a model, in an environment, or (with neither) anywhere.
@@ -223,11 +264,6 @@ class Verbs:
         message = write_verb_message(scope, f"{what} by {self._word.person}", self._word.reason, verb)
         return Draft(head, {FREEZE_PATH: text.encode()}, message, self._word.at)
 
-    def _paused(self, head: Revision, served: ServedModel, *, paused: bool) -> Draft:
-        text = with_paused(self._text(head, served.policy_path), served.policy_path, paused=paused)
-        what, verb = ("paused", "pause") if paused else ("resumed", "resume")
-        return self._draft(head, served, {served.policy_path: text}, what, verb)
-
     def _release(self, head: Revision, model: str, environment: str | None) -> tuple[ServedModel, Release]:
         served = served_model(self._repository, head, model, environment)
         return served, parse_release(self._text(head, served.release_path), served.release_path)
@@ -235,8 +271,11 @@ class Verbs:
     def _new_release(
         self, head: Revision, served: ServedModel, after: Release, what: str, verb: str, *, note: str = ""
     ) -> Draft:
-        text = write_release(self._text(head, served.release_path), after, served.release_path)
-        return self._draft(head, served, {served.release_path: text}, what, verb, note=note)
+        files = {served.release_path: self._written(head, served, after)}
+        return self._draft(head, served, files, what, verb, note=note)
+
+    def _written(self, head: Revision, served: ServedModel, after: Release) -> str:
+        return write_release(self._text(head, served.release_path), after, served.release_path)
 
     def _draft(
         self, head: Revision, served: ServedModel, files: dict[str, str], what: str, verb: str, *, note: str = ""
@@ -254,46 +293,16 @@ class Verbs:
         return decode(content, path)
 
 
-def served_model(repository: Repository, head: Revision, model: str, environment: str | None) -> ServedModel:
-    """The model that is meant; an environment need not be named where only one has it. Raises InvalidInput.
-
-    model: its name, or `group/name` where several groups have one.
-    """
-    models = repository.inventory(head).models
-    named = [served for served in models if served.is_called(model)]
-    found = [served for served in named if environment in (None, served.environment)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        places = sorted({served.environment for served in found})
-        if len(places) == 1:
-            groups = " or ".join(sorted(served.name for served in found))
-            raise InvalidInput(f"{model} is served by several groups in {places[0]}: say which, as {groups}")
-        where = ", ".join(places)
-        raise InvalidInput(f"{model} is served in {where}: say which with --environment")
-    where = f" in {environment}" if environment else ""
-    others = ", ".join(sorted({str(served) for served in named or models})[:20])
-    raise InvalidInput(f"there is no model {model}{where}; there is {others or 'none at all'}")
-
-
-def scope_of(repository: Repository, head: Revision, model: str | None, environment: str | None) -> str:
-    """What a freeze of this model, this environment, or (with neither) everything is about. Raises InvalidInput."""
-    if model is not None:
-        return str(served_model(repository, head, model, environment))
-    if environment is None:
-        return EVERYTHING
-    known = sorted({served.environment for served in repository.inventory(head).models})
-    if environment not in known:
-        raise InvalidInput(f"there is no environment {environment}; there is {', '.join(known) or 'none at all'}")
-    return environment
-
-
 def _about(served: ServedModel, change: Callable[[], Release]) -> Release:
     """What `change` gives; its complaint begins with the model's name."""
     try:
         return change()
     except InvalidInput as error:
         raise InvalidInput(f"{served}: {error}") from error
+
+
+def _named(pause: Pause) -> str:
+    return f"the pause of {pause.by} in release.yaml, since {pause.at:%Y-%m-%d %H:%M} UTC"
 
 
 def _canary(release: Release) -> ModelVersion | None:

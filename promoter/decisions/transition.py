@@ -22,7 +22,8 @@ def released(release: Release, action: Action, now: datetime) -> Release:
         case Promote():
             later = tuple(entry for entry in release.rejected if entry.version > action.version)
             sought = release.sought if release.sought and release.sought.version != action.version else None
-            return Release(stable=Stable(action.version, action.digest), canary=None, rejected=later, start=sought)
+            stable = Stable(action.version, action.digest)
+            return Release(stable, canary=None, rejected=later, start=sought, paused=release.paused)
         case Reject():
             return _unapproved(_rejecting(release, action.version, action.reason), action.version)
         case Withhold():
@@ -81,7 +82,7 @@ def _reverted(release: Release, action: Revert) -> Release:
     stable = replace(release.stable, replicas=None) if release.stable else None
     # Who wanted to leave stable for this canary stays with it.
     rejected = tuple(entry for entry in release.rejected if stable is None or entry.version != stable.version)
-    return Release(stable=stable, canary=None, rejected=rejected, start=release.start)
+    return Release(stable, canary=None, rejected=rejected, start=release.start, paused=release.paused)
 
 
 def _rejecting(release: Release, version: ModelVersion, reason: str) -> Release:

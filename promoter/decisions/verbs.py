@@ -8,7 +8,7 @@ from datetime import datetime
 from promoter.decisions.transition import released
 from promoter.domain.action import Revert, Withdraw
 from promoter.domain.policy import Approval
-from promoter.domain.release import Canary, Promotion, Release
+from promoter.domain.release import Canary, Pause, Promotion, Release
 from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidInput
 
@@ -148,6 +148,16 @@ def started_again(release: Release, version: ModelVersion) -> Release:
     if not canary.withdrawn:
         raise InvalidInput(f"canary {version} is not withdrawn: its rollout goes on by itself, see `promoter status`")
     return replace(release, canary=replace(canary, withdrawn=None))
+
+
+def paused(release: Release, pause: Pause, *, by_policy: bool) -> Release:
+    """With a person's word that nothing rises. by_policy: policy.yaml says so. Raises InvalidInput where it is said."""
+    if release.paused is not None:
+        said = release.paused
+        raise InvalidInput(f"it is paused already, by {said.by} since {said.at:%Y-%m-%d %H:%M} UTC: {said.reason}")
+    if by_policy:
+        raise InvalidInput("it is paused already: policy.yaml says so")
+    return replace(release, paused=pause)
 
 
 def _canary(release: Release) -> Canary:

@@ -13,7 +13,7 @@ from promoter.documents.one_line import one_line
 from promoter.documents.yaml_edit import Leaf, Node, Tree, edited, rendered
 from promoter.documents.yaml_schema import Read, Table, boolean, converted, items, moment, refuse, text, whole_number
 from promoter.documents.yaml_text import Block, Value, decode, parse
-from promoter.domain.release import Canary, Promotion, Rejection, Release, Stable
+from promoter.domain.release import Canary, Pause, Promotion, Rejection, Release, Stable
 from promoter.domain.version import LARGEST_VERSION, Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidDocument, InvalidInput
 
@@ -22,6 +22,7 @@ HEADER = "# Written by the promoter. A person may change it in a pull request; t
 _MOST_REPLICAS = 10_000
 _MOST_WITHDRAWALS = 1_000_000
 _SILENT = "no reason was given"
+_NOBODY = "somebody"
 
 _version = converted(whole_number(1, LARGEST_VERSION), ModelVersion)
 _digest = converted(text, Digest)
@@ -65,7 +66,7 @@ def _release_of(root: Value) -> Release:
 
 
 def _read_release(value: Value) -> Release:
-    table = Table(value, ("stable", "canary", "rejected", "approved", "start"))
+    table = Table(value, ("stable", "canary", "rejected", "approved", "start", "paused"))
     stable = table.optional("stable", _read_stable, None)
     return Release(
         stable=stable,
@@ -73,6 +74,7 @@ def _read_release(value: Value) -> Release:
         rejected=table.optional("rejected", _read_rejected, ()),
         approved=table.optional("approved", _read_mark, None),
         start=table.optional("start", _read_mark, None),
+        paused=table.optional("paused", _read_pause, None),
     )
 
 
@@ -126,6 +128,18 @@ def _read_mark(value: Value) -> StoredVersion | None:
     return StoredVersion(table.required("version", _version), table.required("digest", _digest))
 
 
+def _read_pause(value: Value) -> Pause | None:
+    if value.is_empty:
+        return None
+    table = Table(value, ("by", "reason", "at", "said"))
+    return Pause(
+        by=table.required("by", text),
+        reason=table.required("reason", text),
+        at=table.required("at", moment),
+        said=table.optional("said", text, None),
+    )
+
+
 def _promotion(word: str) -> Promotion:
     try:
         return Promotion(word)
@@ -150,21 +164,32 @@ def _read_rejected(value: Value) -> tuple[Rejection, ...]:
 
 
 def _as_written(release: Release) -> Release:
-    """`release` as a file can state it: reasons on one line, `since` in UTC and whole seconds."""
+    """`release` as a file can state it: reasons on one line, times in UTC and whole seconds."""
     canary = release.canary
     if canary is not None:
         canary = replace(
             canary,
-            since=canary.since.astimezone(UTC).replace(microsecond=0),
+            since=_whole(canary.since),
             withdrawn=None if canary.withdrawn is None else one_line(canary.withdrawn) or _SILENT,
         )
     rejected = tuple(Rejection(entry.version, one_line(entry.reason) or _SILENT) for entry in release.rejected)
-    return replace(release, canary=canary, rejected=rejected)
+    pause = release.paused
+    if pause is not None:
+        by, why = one_line(pause.by) or _NOBODY, one_line(pause.reason) or _SILENT
+        # Half an address leads nowhere.
+        said = pause.said if pause.said and one_line(pause.said) == pause.said else None
+        pause = Pause(by, why, _whole(pause.at), said)
+    return replace(release, canary=canary, rejected=rejected, paused=pause)
 
 
 def _tree(release: Release) -> Tree:
     """Keys in the order in which a new file has them."""
     tree: dict[str, Node] = {}
+    if (pause := release.paused) is not None:
+        # Above stable, so that the merge of a pull request that adds a mark below it does not touch these lines.
+        said = {} if pause.said is None else {"said": _quoted(pause.said)}
+        at = _word(_rfc3339(pause.at))
+        tree["paused"] = {"by": _quoted(pause.by), "reason": _quoted(pause.reason), "at": at, **said}
     if (stable := release.stable) is not None:
         floor = {} if stable.replicas is None else {"replicas": _word(stable.replicas)}
         tree["stable"] = {"version": _word(stable.version), "digest": _word(stable.digest), **floor}
@@ -207,6 +232,10 @@ def _word(value: ModelVersion | Digest | int | str) -> Leaf:
 def _quoted(reason: str) -> Leaf:
     # A JSON string is a double-quoted YAML scalar (YAML 1.2, chapter 1.3).
     return Leaf(reason, json.dumps(reason, ensure_ascii=False))
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -70,8 +70,8 @@ NOT_ASKED = Pending("it was not asked for")
 class Observation:
     """One model, as one pass saw it.
 
-    changed: the last commit that changed release.yaml. weight_since: when the canary's weight became what
-    it is.
+    changed: the last commit that changed what release.yaml says of versions; a pause there changes nothing of them.
+    weight_since: when the canary's weight became what it is.
     withheld: what people took away since the promoter's last commit, None where nobody did.
     sought: of the version that a person wants back, None where nobody does.
     freezes: all that freeze.yaml states, about other models too.
@@ -113,6 +113,11 @@ class Observation:
     calibration: Calibration | None = None
     newest_sample: datetime | None = None
     problems: tuple[str, ...] = ()
+
+    @property
+    def paused(self) -> bool:
+        """Whether a person paused it, in policy.yaml or in release.yaml."""
+        return self.policy.paused or self.release.paused is not None
 
     def blind_for(self, now: datetime) -> timedelta:
         """How long nobody has seen the pods of both versions.

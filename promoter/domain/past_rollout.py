@@ -41,6 +41,11 @@ class Step:
         """The canary's weight from this commit on, None where there is no canary."""
         return self.after.canary.weight if self.after.canary else None
 
+    @property
+    def of_people(self) -> bool:
+        """Whether people committed it, or said by a command what it states: nobody else pauses anything."""
+        return not self.commit.ours or self.before.paused != self.after.paused
+
 
 @dataclass(frozen=True, slots=True)
 class PastRollout:
@@ -90,8 +95,8 @@ class PastRollout:
 
     @property
     def of_people(self) -> tuple[Step, ...]:
-        """What people committed meanwhile."""
-        return tuple(step for step in self.steps if not step.commit.ours)
+        """What people committed meanwhile, or paused."""
+        return tuple(step for step in self.steps if step.of_people)
 
 
 # A model's history: rollouts, and people's commits between them.

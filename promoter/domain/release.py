@@ -79,11 +79,26 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A person's word that nothing starts and nothing rises, where the promoter may write it down.
+
+    by: who said it. at: when (UTC). said: the address at which it was said, None for none. `paused: true` in
+    policy.yaml is the same word in a file of people's.
+    """
+
+    by: str
+    reason: str
+    at: datetime
+    said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """What one environment serves of one model. `stable` is None before the first version.
 
     `approved` is the version that a person agreed to start, None for none. `start` is one that a person wants back,
-    with the digest by which it was stable: the only way in which a version below stable becomes a canary.
+    with the digest by which it was stable: the only way in which a version below stable becomes a canary. `paused`
+    stays through all that becomes of the versions, until a person lifts it.
     """
 
     stable: Stable | None = None
@@ -91,6 +106,7 @@ class Release:
     rejected: tuple[Rejection, ...] = ()
     approved: StoredVersion | None = None
     start: StoredVersion | None = None
+    paused: Pause | None = None
 
     def rejection(self, version: ModelVersion) -> Rejection | None:
         """The rejection of `version`, or None where it was not rejected."""

@@ -25,7 +25,7 @@ class Waiting(StrEnum):
     FILE = "file"  # a file of the model does not parse
     STORE = "store"  # the store holds other bytes than were pinned
     PREFLIGHT = "preflight"
-    PAUSE = "pause"  # policy.yaml says paused
+    PAUSE = "pause"  # policy.yaml or release.yaml says paused
     FREEZE = "freeze"  # freeze.yaml covers it, or does not parse
     UPSTREAM = "upstream"  # it soaks there, was taken back there, or nobody can tell
     WINDOW = "window"  # no window of policy.yaml is open, or not for long enough
@@ -74,7 +74,7 @@ def _of_a_rollout(seen: Observation, canary: Canary, at: datetime) -> Waiting:
         (seen.release.rejection(canary.version) is not None, Waiting.REVERT),
         (seen.measurements is None or seen.blind_for(at) > seen.traits.stale_after, Waiting.METRICS),
         (frozen_by(seen.served, seen.freezes, at) is not None, Waiting.FREEZE),
-        (seen.policy.paused, Waiting.PAUSE),
+        (seen.paused, Waiting.PAUSE),
         (held_by_upstream(seen, canary) is not None, Waiting.UPSTREAM),
         (not_live_because(seen, at) is not None or denied(seen), Waiting.SYNC),
         (canary.withdrawn is not None, Waiting.RESTART),
@@ -89,4 +89,4 @@ def _word(seen: Observation, at: datetime) -> Waiting | None:
     """A person's word that nothing starts, in the order in which it is told."""
     if frozen_by(seen.served, seen.freezes, at) is not None:
         return Waiting.FREEZE
-    return Waiting.PAUSE if seen.policy.paused else None
+    return Waiting.PAUSE if seen.paused else None

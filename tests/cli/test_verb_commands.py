@@ -117,7 +117,7 @@ def test_a_pause_is_one_line_of_the_policy_and_its_comments_stay(say, remote):
     assert say("resume", "ranker", "--reason", "over").exit_code == 0
     assert git(remote, "show", f"main:{FOLDER}/policy.yaml") == f"{POLICY}paused: false\n"
     result = say("resume", "ranker", "--reason", "over")
-    assert (result.exit_code, "does not say paused" in result.output) == (1, True)
+    assert (result.exit_code, "is not paused: neither policy.yaml nor release.yaml" in result.output) == (1, True)
 
 
 def test_a_freeze_of_everything_is_one_command_and_so_is_its_end(say, remote):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from promoter.documents.one_line import one_line
 from promoter.documents.policy_file import parse_policy
 from promoter.documents.release_file import HEADER, parse_release, write_release
-from promoter.domain.release import Canary, Rejection, Release, Stable
+from promoter.domain.release import Canary, Pause, Rejection, Release, Stable
 from promoter.domain.version import Digest, ModelVersion, StoredVersion
 from promoter.errors import InvalidDocument
 
@@ -136,6 +136,46 @@ def test_a_promotion_moves_the_numbers_and_leaves_the_rest():
     assert {"# before stable", "# behind version", "# before rejected", "# at the end", "# at the foot"} <= set(
         comments(after)
     )
+
+
+PAUSE = Pause(
+    "Ada Lovelace (ada)", 'it "sounds" odd', SINCE, "https://git.example.com/shop/models/pull/7#issuecomment-9"
+)
+
+
+@pytest.mark.parametrize("content", [FRESH, COMMENTED, COMMENTED.replace("\n", "\r\n")])
+def test_a_pause_comes_before_everything_else_and_leaves_no_trace_once_it_is_lifted(content):
+    after = write_release(content, replace(RELEASE, paused=PAUSE), WHERE)
+    assert [line.replace(" ", "") for line in changed_lines(content, after)] == [
+        "+paused:",
+        '+by:"AdaLovelace(ada)"',
+        '+reason:"it\\"sounds\\"odd"',
+        "+at:2026-11-22T20:16:34Z",
+        f'+said:"{PAUSE.said}"',
+    ]
+    assert after.index("paused:") < after.index("stable:")
+    assert parse_release(after, WHERE).paused == PAUSE
+    assert write_release(after, RELEASE, WHERE) == content
+
+
+def test_half_an_address_is_not_written():
+    long = replace(PAUSE, said="https://git.example.com/" + "x" * 300, by=" ", reason="\n")
+    written = parse_release(write_release(FRESH, replace(RELEASE, paused=long), WHERE), WHERE).paused
+    assert written == Pause("somebody", "no reason was given", SINCE, None)
+
+
+@pytest.mark.parametrize(
+    ("pause", "complaint"),
+    [
+        ("true", "must be a mapping"),
+        ("{by: Ada, reason: why}", "at"),
+        ("{by: Ada, reason: why, at: yesterday}", "not a time"),
+        ("{by: Ada, reason: why, at: 2026-11-22T20:16:34Z, until: noon}", "until"),
+    ],
+)
+def test_a_pause_that_says_not_who_why_and_when_is_refused(pause, complaint):
+    with pytest.raises(InvalidDocument, match=complaint):
+        parse_release(f"release: {{paused: {pause}}}", WHERE)
 
 
 def test_a_withdrawal_adds_its_lines_at_the_end_of_the_canary():

@@ -11,7 +11,7 @@ from fakes import POLICY, FakePreflights, World
 from preflights import passed
 
 from promoter.control.comments import Comments
-from promoter.control.verbs import served_model
+from promoter.control.naming import served_model
 from promoter.domain.names import ServedModel
 from promoter.domain.release import Promotion
 from promoter.domain.repository import Inventory

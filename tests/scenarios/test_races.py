@@ -124,6 +124,7 @@ class Race:
             + [self.wait] * 3
             + [self.turn, self.pods, self.publish]
             + [self.verb] * 2
+            + [self.comment]
             + [self.edit, self.git_revert, self.squash, self.rebase, self.approve, self.rule]
         )
         for _ in range(events):
@@ -175,6 +176,15 @@ class Race:
 
     def says(self, *said):
         Person(self).says(*said)
+
+    def comment(self):
+        """A pause, or its end, by a command in a comment: a promoter's commit, made beside its passes."""
+        _, repository = self.dice.choice(self.promoters)
+        said = verbs.Verbs(repository, verbs.Word("Ada", "wrong labels in Norway", self.now))
+        asked = self.dice.choice((said.lift_mark, lambda *which: said.pause_by_mark(*which, "https://forge/7#1")))
+        with suppress(InvalidInput):
+            self.by_people(lambda: verbs.carry_out(repository, lambda head: asked(head, "ranker", None)))
+            self.happened["commented"] += 1
 
     @property
     def release(self):
@@ -363,6 +373,7 @@ class Race:
         before, after = seen.release, self.release
         assert set(draft.files) == {RANKER.release_path}, "it writes no other file"
         assert after != before, "one decision is one commit"
+        assert after.paused == before.paused, "only people lift a pause"
         for pin in after.pinned:
             assert pin.digest == digest(pin.version.number), "a version is immutable"
         old, new = before.canary, after.canary
@@ -377,7 +388,7 @@ class Race:
             assert self.was_stable(new.version), "only what was stable goes back"
         elif starts or rises or promoted:
             assert mood != "blind", "silence never promotes"
-            held = seen.policy.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
+            held = seen.paused or isinstance(seen.freezes, Unreadable) or seen.freezes
             assert not held, "nothing starts or rises while people say so"
         if (starts or rises) and not back:
             assert not seen.policy.windows, "nothing starts or rises outside the windows"
@@ -482,5 +493,6 @@ def test_whatever_people_commit_between_the_passes_of_two_promoters_the_rules_of
     seeds = range(part, INTERLEAVINGS, PARTS)
     happened = played(((seed, Race(seed)) for seed in seeds), monkeypatch)
     # A race in which nothing happens would keep every rule.
-    assert set(happened) == {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "back", "lost"}
+    decided = {"StartCanary", "SetWeight", "Promote", "Revert", "Withdraw", "Withhold", "back"}
+    assert set(happened) == decided | {"lost", "commented"}
     assert min(happened.values()) >= 10, happened
