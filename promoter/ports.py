@@ -12,7 +12,7 @@ from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
-from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest
+from promoter.domain.pull_request import CommitStatus, PullRequest, Said, Speaker
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
@@ -169,11 +169,17 @@ class Forge(Protocol):
     def close_pull_request(self, number: int, reason: str) -> None:
         """Say why as a comment, and close it without merging. reason: Markdown."""
 
-    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
-        """What was said on a pull request since then, the oldest first. Of very many, the newest."""
+    def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
+        """What was written on a pull request since then, the oldest first. Of very many, the newest."""
 
-    def commenter(self, comment: Comment) -> Commenter | None:
-        """Who wrote `comment`, with the right that they have now; None where the forge knows or tells nothing."""
+    def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
+        """The labels that were set on a pull request since then, by whom, the oldest first; also those taken off."""
+
+    def take_label_off(self, number: int, label: str) -> None:
+        """Take a label off a pull request; where it does not bear it, nothing happens."""
+
+    def speaker(self, said: Said) -> Speaker | None:
+        """Who said it, with the right that they have now; None where the forge knows or tells nothing."""
 
     def comment(self, number: int, body: str) -> None:
         """Say something on a pull request. body: Markdown."""

@@ -27,7 +27,7 @@ from promoter.domain.application import Application, Deployment, Health, Operati
 from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements, RequestSeries, TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
-from promoter.domain.pull_request import Comment, Commenter, PullRequest, PullRequestState
+from promoter.domain.pull_request import PullRequest, PullRequestState, Said, Speaker
 from promoter.domain.repository import Change, Commit, Inventory
 from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
@@ -330,6 +330,9 @@ class FakeForge:
     pulls: dict = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: NOON
     said: dict = field(default_factory=lambda: defaultdict(list))
+    set_labels: dict = field(default_factory=lambda: defaultdict(list))
+    keeps_labels: bool = False
+    asked_for_labels: int = 0
     writers: dict = field(default_factory=lambda: {"ada": True, "eve": False})
     statuses: dict = field(default_factory=lambda: defaultdict(list))
     calls: int = 0
@@ -375,16 +378,31 @@ class FakeForge:
         self._called()
         self.speak(number, body, "promoter")
 
+    def pull_request(self, number):
+        self._called()
+        return self.pulls[number]
+
     def comments(self, number, since):
         self._called()
         return tuple(one for one in self.said[number] if one.at >= since)
 
-    def commenter(self, comment):
+    def labelled(self, number, since):
         self._called()
-        if comment.author not in self.writers:
+        self.asked_for_labels += 1
+        return tuple(one for one in self.set_labels[number] if one.at >= since)
+
+    def take_label_off(self, number, label):
+        self._called()
+        if self.keeps_labels:
+            raise ForgeUnavailable("the forge forbids it")
+        self.unlabel(number, label)
+
+    def speaker(self, said):
+        self._called()
+        if said.author not in self.writers:
             return None
-        name = comment.author
-        return Commenter(name, f"{name.title()} of Tests", f"{name}@example.com", self.writers[name])
+        name = said.author
+        return Speaker(name, f"{name.title()} of Tests", f"{name}@example.com", self.writers[name])
 
     def commit_url(self, revision):
         return f"https://forge.example/shop/models/commit/{revision}"
@@ -393,8 +411,22 @@ class FakeForge:
         """Somebody comments on a pull request; its address."""
         key = 1 + sum(map(len, self.said.values()))
         url = f"{self.pulls[number].url}#comment-{key}"
-        self.said[number].append(Comment(key, who, len(who), text, self.clock() - ago, url))
+        self.said[number].append(Said(key, who, len(who), text, self.clock() - ago, url))
         return url
+
+    def label(self, number, label, who="ada", ago=timedelta()):
+        """Somebody sets a label on a pull request; the address of that. Its number may be a comment's too."""
+        key = 1 + sum(map(len, self.set_labels.values()))
+        url = f"{self.pulls[number].url}#event-{key}"
+        self.set_labels[number].append(Said(key, who, len(who), "", self.clock() - ago, url, label))
+        self.unlabel(number, label)
+        self.pulls[number] = replace(self.pulls[number], labels=(*self.pulls[number].labels, label))
+        return url
+
+    def unlabel(self, number, label):
+        """Somebody takes a label off."""
+        left = tuple(one for one in self.pulls[number].labels if one != label)
+        self.pulls[number] = replace(self.pulls[number], labels=left)
 
     def texts(self, number):
         """What stands on a pull request, the oldest first."""

@@ -1,6 +1,6 @@
-"""Does what people say in comments on the promoter's pull requests: `/revert`, `/promote`, `/retry`.
+"""Does what people say on the promoter's pull requests, in comments like `/revert`, and by labels.
 
-The commit is the one that the verb of the command line makes, and names the person and the comment. What was carried
+The commit is the one that the verb of the command line makes, and names the person and the place. What was carried
 out is known from Git, and what was only answered from the forge, so nothing is done twice after a restart.
 """
 
@@ -20,19 +20,19 @@ from promoter.control.respite import Respite
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.decisions.approval import BRANCHES, branch_of
 from promoter.documents import comment_text
-from promoter.documents.comment_text import Command, name_of, read_answer, read_command
+from promoter.documents.comment_text import LABELS, Command, key_of, name_of, read_answer, read_command
 from promoter.documents.pull_request_text import Question, read_question
 from promoter.documents.release_file import parse_release
 from promoter.documents.verb_message import by_comment, is_by_comment
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Observation
 from promoter.domain.policy import Approval
-from promoter.domain.pull_request import Comment, Commenter, PullRequest
+from promoter.domain.pull_request import PullRequest, Said, Speaker
 from promoter.domain.repository import Commit, Revision
 from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError
 from promoter.ports import Forge, Repository
 
-# How often comments are read: while a version has requests that somebody may want back, and otherwise.
+# How often they are read: while a version has requests that somebody may want back, and otherwise.
 _LOOK_AGAIN = timedelta(seconds=20)
 _LOOK_AGAIN_AT_REST = timedelta(minutes=1)
 # A command is about how things stand. Who comes back to a promoter that was away says it again.
@@ -52,7 +52,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Listened:
-    """A pull request whose comments count, and the rollout that it is about."""
+    """A pull request on which people are heard, and the rollout that it is about."""
 
     seen: Observation
     pull: PullRequest
@@ -71,7 +71,8 @@ class Comments:
         self._forge = forge
         # An answer is found in the forge again, but for one that another account of the promoter's gave.
         self._answered: set[str] = set()
-        self._ended: dict[ServedModel, tuple[tuple[Revision, int | None], PullRequest | None]] = {}
+        self._stuck: set[str] = set()
+        self._ended: dict[ServedModel, tuple[tuple[Revision, int | None], int | None]] = {}
         self._looked_at: datetime | None = None
         self._respite = Respite()
 
@@ -134,72 +135,107 @@ class Comments:
                 if looked_for == _MOST_LOOKED_FOR:
                     continue
                 looked_for += 1
-                known = key, self._forge.closed_pull_request(branch_of(seen.served))
+                last = self._forge.closed_pull_request(branch_of(seen.served))
+                known = key, None if last is None else last.number
                 self._ended[seen.served] = known
-            ended = known[1]
-            if ended is not None and (question := read_question(ended.body)) is not None and _is_of(question, seen):
+            if known[1] is None:
+                continue
+            # Asked each time, for the labels that it bears now.
+            ended = self._forge.pull_request(known[1])
+            if (question := read_question(ended.body)) is not None and _is_of(question, seen):
                 yield _Listened(seen, ended, question)
 
     def _hear(self, listened: _Listened, now: datetime) -> None:
-        said = self._forge.comments(listened.pull.number, now - _READ_BACK)
-        ours = [one for one in said if one.author == listened.pull.author]
-        answered = {read_answer(one.text) for one in ours}
-        asked = (one for one in said if one not in ours and one.number not in answered)
-        commands = ((one, command) for one in asked if (command := read_command(one.text)) is not None)
-        for comment, command in islice((one for one in commands if one[0].url not in self._answered), _MOST_HEARD):
+        pull = listened.pull
+        comments = self._forge.comments(pull.number, now - _READ_BACK)
+        labels = self._labels(pull, now)
+        answered = {read_answer(one.text) for one in comments if one.author == pull.author}
+        asked = [
+            one
+            for one in (*comments, *labels)
+            if one.author != pull.author and key_of(one) not in answered and one.url not in self._answered
+        ]
+        for one in labels:
+            if one not in asked:
+                self._take_off(pull, one)
+        commands = ((one, command) for one in asked if (command := read_command(one)) is not None)
+        for said, command in islice(commands, _MOST_HEARD):
             try:
-                text = self._answer(listened, comment, command, now)
+                text = self._answer(listened, said, command, now)
             except ForgeUnavailable:
                 raise
             except PromoterError as error:
                 # A push that is refused for one model keeps nobody from being heard about another.
                 self._failed(error, now)
                 return
-            self._forge.comment(listened.pull.number, comment_text.answer(comment, text))
-            self._answered.add(comment.url)
+            self._forge.comment(pull.number, comment_text.answer(said, text))
+            self._answered.add(said.url)
+            self._take_off(pull, said)
 
-    def _answer(self, listened: _Listened, comment: Comment, command: Command, now: datetime) -> str:
-        """Do what `comment` says where that may be, and say what became of it."""
-        facts = {"model": str(listened.seen.served), "verb": command.verb, "by": comment.author, "url": comment.url}
+    def _labels(self, pull: PullRequest, now: datetime) -> tuple[Said, ...]:
+        """Who set last each label of ours that it bears; nobody is asked about one that bears none."""
+        borne = LABELS.keys() & set(pull.labels)
+        if not borne:
+            return ()
+        found = self._forge.labelled(pull.number, now - _READ_BACK)
+        return tuple({one.label: one for one in found if one.label in borne}.values())
+
+    def _take_off(self, pull: PullRequest, said: Said) -> None:
+        """A label that was answered, so that it can be set again. Where that cannot be, nothing is lost."""
+        if said.label is None:
+            return
+        try:
+            self._forge.take_label_off(pull.number, said.label)
+        except ForgeUnavailable as error:
+            if said.url not in self._stuck:
+                log.warning("label.not_taken_off", label=said.label, url=said.url, detail=str(error))
+            self._stuck.add(said.url)
+
+    def _answer(self, listened: _Listened, said: Said, command: Command, now: datetime) -> str:
+        """Do what was said where that may be, and say what became of it."""
+        served = listened.seen.served
+        facts = {"model": str(served), "verb": command.verb, "by": said.author, "url": said.url}
         if not command.alone:
             return comment_text.not_alone(command)
         # Asked each time: whoever had the right yesterday may not have it now.
-        who = self._forge.commenter(comment)
+        who = self._forge.speaker(said)
         if who is None or not who.may_write:
-            log.warning("comment.refused", reason="no right to write" if who else "the right is not known", **facts)
+            log.warning("command.refused", reason="no right to write" if who else "the right is not known", **facts)
             return comment_text.nobody_knows(command) if who is None else comment_text.not_a_writer(command)
-        if command.verb == "pause":
-            return comment_text.no_pause(listened.seen.served)
         try:
-            done, already = self._carried_out(listened, comment, command, who, now)
+            done, already = self._carried_out(listened, said, command, who, now)
         except InvalidInput as error:
-            log.info("comment.refused", reason=str(error), **facts)
+            log.info("command.refused", reason=str(error), **facts)
             return comment_text.refused(str(error))
-        log.info("comment.obeyed", revision=done.revision, already=already, **facts)
-        return comment_text.done(done.subject, done.revision, self._forge.commit_url(done.revision), already=already)
+        log.info("command.obeyed", revision=done.revision, already=already, **facts)
+        text = comment_text.done(done.subject, done.revision, self._forge.commit_url(done.revision), already=already)
+        if command.verb == "resume" and listened.seen.policy.paused:
+            return f"{text} {comment_text.still_paused(served)}"
+        return text
 
     def _carried_out(
-        self, listened: _Listened, comment: Comment, command: Command, who: Commenter, now: datetime
+        self, listened: _Listened, said: Said, command: Command, who: Speaker, now: datetime
     ) -> tuple[Commit, bool]:
-        """The commit that `comment` asks for, and whether there was one already. Raises InvalidInput."""
+        """The commit that was asked for, and whether there was one already. Raises InvalidInput."""
         served = listened.seen.served
-        found = self._made_for(self._repository.fetch(), served, comment)
+        found = self._made_for(self._repository.fetch(), served, said)
         if found is not None:
             return found, True
-        if now - comment.at > _TOO_LATE:
+        if now - said.at > _TOO_LATE:
             raise InvalidInput(
                 f"/{command.verb} is more than an hour old, and was meant for how things stood then: if it still is, "
-                "say it again in a new comment"
+                "say it again"
             )
         person = name_of(who)
-        verbs = Verbs(self._repository, Word(person, command.reason or f"said in a comment, {comment.url}", now))
+        place = "in a comment" if said.label is None else "by a label"
+        verbs = Verbs(self._repository, Word(person, command.reason or f"said {place}, {said.url}", now))
 
         def plan(head: Revision) -> Draft:
-            if (made := self._made_for(head, served, comment)) is not None:
+            if (made := self._made_for(head, served, said)) is not None:
                 raise _MadeMeanwhile(made)
-            draft = self._draft(verbs, head, listened, command)
+            draft = self._draft(verbs, head, listened, command, said)
             address = f" <{who.email}>" if who.email else ""
-            return replace(draft, message=by_comment(draft.message, f"{person}{address}", comment.url))
+            return replace(draft, message=by_comment(draft.message, f"{person}{address}", said.url))
 
         try:
             draft, revision = carry_out(self._repository, plan)
@@ -207,17 +243,22 @@ class Comments:
             return found_now.commit, True
         return Commit(revision, draft.at, "", draft.message, ours=True, parent=draft.parent), False
 
-    def _made_for(self, head: Revision, served: ServedModel, comment: Comment) -> Commit | None:
-        """The promoter's own commit that `comment` asked for. Nobody else's is believed to be one."""
+    def _made_for(self, head: Revision, served: ServedModel, said: Said) -> Commit | None:
+        """The promoter's own commit that was asked for. Nobody else's is believed to be one."""
         commits = self._repository.log(head, served.folder, _MOST_COMMITS)
-        return next((one for one in commits if one.ours and is_by_comment(one.message, comment.url)), None)
+        return next((one for one in commits if one.ours and is_by_comment(one.message, said.url)), None)
 
-    def _draft(self, verbs: Verbs, head: Revision, listened: _Listened, command: Command) -> Draft:
+    def _draft(self, verbs: Verbs, head: Revision, listened: _Listened, command: Command, said: Said) -> Draft:
         """What the verb makes of `head`. Raises InvalidInput where it is about another version, or changes nothing."""
         served, version = listened.seen.served, listened.question.version
         model = served.name
-        if command.verb == "retry":
-            return verbs.retry(head, model, served.environment, version)
+        match command.verb:
+            case "retry":
+                return verbs.retry(head, model, served.environment, version)
+            case "pause":
+                return verbs.pause_by_mark(head, model, served.environment, said.url)
+            case "resume":
+                return verbs.lift_mark(head, model, served.environment)
         release = parse_release(self._repository.read(head, served.release_path) or b"", served.release_path)
         if release.canary is not None and release.canary.version != version:
             by_now = release.canary.version
@@ -228,7 +269,7 @@ class Comments:
 
 
 class _MadeMeanwhile(Exception):
-    """The commit that a comment asks for is in a head that was fetched later."""
+    """The commit that was asked for is in a head that was fetched later."""
 
     def __init__(self, commit: Commit) -> None:
         super().__init__(commit.revision)
@@ -236,7 +277,9 @@ class _MadeMeanwhile(Exception):
 
 
 def _is_fresh(seen: Observation, now: datetime) -> bool:
-    return seen.release.canary is not None or now - seen.changed.at <= _LISTENED_TO
+    """Whether there is something to say of its last rollout: a pause can be lifted where it was said."""
+    release = seen.release
+    return release.canary is not None or release.paused is not None or now - seen.changed.at <= _LISTENED_TO
 
 
 def _is_of(question: Question, seen: Observation) -> bool:

@@ -1,6 +1,6 @@
-"""Commands in comments of pull requests, and the promoter's answers to them, in Markdown.
+"""Commands in comments and labels of pull requests, and the promoter's answers to them, in Markdown.
 
-An answer begins with a comment that no page shows, which names the comment that it answers: so none is answered twice.
+An answer begins with a comment that no page shows, which names what it answers: so nothing is answered twice.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from promoter.documents.one_line import one_line
 from promoter.documents.pull_request_text import shown
 from promoter.domain.names import ServedModel
-from promoter.domain.pull_request import Comment, Commenter
+from promoter.domain.pull_request import Said, Speaker
 
-COMMANDS = ("promote", "pause", "revert", "retry")
+COMMANDS = ("promote", "pause", "resume", "revert", "retry")
+# Each label says one of them, without a reason.
+LABELS = {f"promoter/{verb}": verb for verb in COMMANDS}
 
-_COMMAND = re.compile(r"/(promote|pause|revert|retry)(?![\w/-])[ \t]*(.*)", re.ASCII | re.IGNORECASE)
-_MARKER = re.compile(r"<!-- promoter: answers ([0-9]{1,20}) -->", re.ASCII)
+_COMMAND = re.compile(rf"/({'|'.join(COMMANDS)})(?![\w/-])[ \t]*(.*)", re.ASCII | re.IGNORECASE)
+_MARKER = re.compile(r"<!-- promoter: answers ((?:label )?[0-9]{1,20}) -->", re.ASCII)
 _SHOWN_DIGITS = 8
 _LONGEST_NAME = 60
 
@@ -30,28 +32,37 @@ class Command:
     reason: str
 
 
-def read_command(text: str) -> Command | None:
-    """What a comment's first line asks for, None where it begins with no command. Raises nothing."""
-    first, _, rest = text.strip().partition("\n")
+def read_command(said: Said) -> Command | None:
+    """What a label or a comment's first line asks for, None where that is no command. Raises nothing."""
+    if said.label is not None:
+        verb = LABELS.get(said.label)
+        return None if verb is None else Command(verb, alone=True, reason="")
+    first, _, rest = said.text.strip().partition("\n")
     found = _COMMAND.fullmatch(first.rstrip())
     return None if found is None else Command(found[1].lower(), not found[2], one_line(rest))
 
 
-def name_of(who: Commenter) -> str:
+def name_of(who: Speaker) -> str:
     """`Ada Lovelace (ada)`: the login is the forge's word, and the name is the person's own."""
     login, name = one_line(who.login, _LONGEST_NAME), one_line(who.name, _LONGEST_NAME)
     return f"{name} ({login})" if name and name != login else login
 
 
-def answer(comment: Comment, text: str) -> str:
-    """The body of the comment that answers `comment`."""
-    return f"<!-- promoter: answers {comment.number} -->\n{text}\n"
+def key_of(said: Said) -> str:
+    """By what its answer names it: comments and labels are numbered each by themselves."""
+    return str(said.number) if said.label is None else f"label {said.number}"
 
 
-def read_answer(text: str) -> int | None:
-    """The number of the comment that this one answers, None where it is no answer."""
+def answer(said: Said, text: str) -> str:
+    """The body of the comment that answers it."""
+    about = "" if said.label is None else f"`{said.label}`: "
+    return f"<!-- promoter: answers {key_of(said)} -->\n{about}{text}\n"
+
+
+def read_answer(text: str) -> str | None:
+    """The key of what this comment answers, None where it is no answer."""
     found = _MARKER.match(text)
-    return None if found is None else int(found[1])
+    return None if found is None else found[1]
 
 
 def done(subject: str, revision: str, url: str, *, already: bool) -> str:
@@ -90,11 +101,9 @@ def nobody_knows(command: Command) -> str:
     )
 
 
-def no_pause(served: ServedModel) -> str:
-    """What is said to `/pause`, which would change a file that is not the promoter's."""
-    where = f"{served.name} --environment {served.environment}"
+def still_paused(served: ServedModel) -> str:
+    """What is added where a pause of policy.yaml outlasts the one that was lifted."""
     return (
-        "Nothing was changed: a pause stands in `policy.yaml`, and the promoter's account may write `release.yaml` "
-        f"only. Run `promoter pause {where} --reason '…'`, or set `paused: true` in `{served.policy_path}`. "
-        "To take the canary's requests back now, comment `/revert`."
+        f"`{served.policy_path}` says `paused: true` as well, and the promoter's account may not write it. Run "
+        f"`promoter resume {served.name} --environment {served.environment} --reason '…'`."
     )

@@ -38,11 +38,12 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
-    """One comment on a pull request.
+class Said:
+    """What a person said on a pull request, by a comment, or by setting a label.
 
-    number: the forge's. author: a login, which may be renamed; account: the number of that account, which stays. at:
-    when it was written first, by the forge's clock. url: its place on the page.
+    number: the forge's, of the comment or of the event. author: a login, which may be renamed; account: the number of
+    that account, which stays. text: of the comment; empty for a label. at: when it was written first, or the label was
+    set, by the forge's clock. url: its place on the page. label: the name of the one that was set, None for a comment.
     """
 
     number: int
@@ -51,11 +52,12 @@ class Comment:
     text: str
     at: datetime
     url: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Commenter:
-    """Whose comment it is, as the forge knows them now. name, email: their own words; empty where it has none."""
+class Speaker:
+    """Who said it, as the forge knows them now. name, email: their own words; empty where it has none."""
 
     login: str
     name: str

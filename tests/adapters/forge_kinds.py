@@ -81,6 +81,19 @@ class GiteaKind:
     def speak(self, number, login, text):
         self._gitea.api("POST", f"/repos/{self._path}/issues/{number}/comments", {"body": text}, self._tokens[login])
 
+    def label(self, number, login, name):
+        known = {found["name"]: found["id"] for found in self._gitea.api("GET", f"/repos/{self._path}/labels")}
+        if name not in known:
+            made = self._gitea.api("POST", f"/repos/{self._path}/labels", {"name": name, "color": "#00aabb"})
+            known[name] = made["id"]
+        path = f"/repos/{self._path}/issues/{number}/labels"
+        self._gitea.api("POST", path, {"labels": [known[name]]}, self._tokens[login])
+
+    def unlabel(self, number, login, name):
+        path = f"/repos/{self._path}/issues/{number}/labels"
+        [key] = [found["id"] for found in self._gitea.api("GET", path) if found["name"] == name]
+        self._gitea.api("DELETE", f"{path}/{key}", token=self._tokens[login])
+
     def comments(self, number):
         return [found["body"] for found in self._gitea.api("GET", f"/repos/{self._path}/issues/{number}/comments")]
 
@@ -96,6 +109,7 @@ class _Documented:
 
     def __init__(self, server, folder):
         self._pulls, self._comments, self._statuses = {}, {}, {}
+        self._labels, self._events = {}, {}
         self._accounts = {"promoter": 1}
         self._rights = {}
         self._branches = {"main": FIRST}
@@ -134,6 +148,19 @@ class _Documented:
         said = self._comments.setdefault(number, [])
         said.append({"id": 100 * number + len(said), "login": login, "body": text, "at": datetime.now(UTC)})
         return said[-1]
+
+    def label(self, number, login, name):
+        self._labels.setdefault(number, []).append(name)
+        self._happened(number, login, name, set_=True)
+
+    def unlabel(self, number, login, name):
+        self._labels[number].remove(name)
+        self._happened(number, login, name, set_=False)
+
+    def _happened(self, number, login, name, *, set_):
+        events = self._events.setdefault(number, [])
+        key = 1000 * number + len(events)
+        events.append({"id": key, "login": login, "label": name, "set": set_, "at": datetime.now(UTC)})
 
     def comments(self, number):
         return [one["body"] for one in self._comments.get(number, [])]
@@ -218,6 +245,21 @@ class GitHubKind(_Documented):
             since, first = datetime.fromisoformat(asked["since"]), 50 * (int(asked["page"]) - 1)
             listed = [one for one in self._comments.get(int(match[1]), []) if one["at"] >= since]
             return 200, [self._said(int(match[1]), one) for one in listed[first : first + 50]]
+        if method == "GET" and (match := re.fullmatch(r"/issues/(\d+)/events", path)):
+            asked = {name: values[0] for name, values in parse_qs(query).items()}
+            assert asked.keys() == {"per_page", "page"}
+            size = int(asked["per_page"])
+            first = size * (int(asked["page"]) - 1)
+            first_of_all = {"login": "promoter", "id": 2, "label": "old", "set": True, "at": datetime.now(UTC)}
+            listed = [self._event(one) for one in (first_of_all, *self._events.get(int(match[1]), []))]
+            # An account that was deleted is nobody.
+            listed[0]["actor"] = None
+            return 200, listed[first : first + size]
+        if method == "DELETE" and (match := re.fullmatch(r"/issues/(\d+)/labels/([^/]+)", path)):
+            if unquote(match[2]) not in self._labels.get(int(match[1]), []):
+                return HTTPStatus.NOT_FOUND, {"message": "Label does not exist"}
+            self.unlabel(int(match[1]), "promoter", unquote(match[2]))
+            return 200, [{"name": name} for name in self._labels[int(match[1])]]
         if method == "GET" and (match := re.fullmatch(r"/collaborators/([^/]+)/permission", path)):
             if match[1] not in self._accounts:
                 return _NOT_FOUND
@@ -225,6 +267,19 @@ class GitHubKind(_Documented):
             right = self._rights.get(match[1]) or "none"
             return 200, {"permission": right, "role_name": right, "user": user}
         return None
+
+    def _event(self, one):
+        return {
+            "id": one["id"],
+            "url": f"{self._server.url}/api/v3/repos/shop/models/issues/events/{one['id']}",
+            "event": "labeled" if one["set"] else "unlabeled",
+            "actor": {"login": one["login"], "id": self._accounts[one["login"]]},
+            "label": {"name": one["label"], "color": "00aabb"},
+            "commit_id": None,
+            "commit_url": None,
+            "created_at": f"{one['at']:%Y-%m-%dT%H:%M:%SZ}",
+            "performed_via_github_app": None,
+        }
 
     def _said(self, number, one):
         return {
@@ -245,7 +300,7 @@ class GitHubKind(_Documented):
             "body": found["body"] or None,
             "html_url": f"{self._server.url}/shop/models/pull/{found['number']}",
             "merged_at": "2026-11-22T20:16:34Z" if found["merged"] else None,
-            "labels": [],
+            "labels": [{"id": 1, "name": name} for name in self._labels.get(found["number"], [])],
             "user": {"login": "promoter", "id": 1},
             "head": {"ref": found["branch"], "sha": FIRST, "repo": theirs if found["fork"] else ours},
             "base": {"ref": "main", "sha": FIRST, "repo": ours},
@@ -296,7 +351,8 @@ class GitLabKind(_Documented):
                 return HTTPStatus.NOT_FOUND, {"message": "404 Not found"}
             found = self._pulls[int(match[1])]
             assert method in ("GET", "PUT")
-            assert said.keys() <= {"title", "description", "state_event"}
+            assert said.keys() <= {"title", "description", "state_event", "remove_labels"}
+            self._without(int(match[1]), said.get("remove_labels", "").split(","))
             found["title"] = said.get("title", found["title"])
             found["body"] = said.get("description", found["body"])
             if said.get("state_event") == "close":
@@ -326,6 +382,14 @@ class GitLabKind(_Documented):
             listed = [self._note(one) for one in reversed(self._comments.get(int(match[1]), []))]
             approved = {"login": "promoter", "id": 1, "body": "/revert", "at": datetime.now(UTC)}
             return 200, [*listed, self._note(approved) | {"system": True}][:100]
+        if method == "GET" and (match := re.fullmatch(r"/merge_requests/(\d+)/resource_label_events", path)):
+            asked = {name: int(values[0]) for name, values in parse_qs(query).items()}
+            first = asked["per_page"] * (asked["page"] - 1)
+            deleted = {"id": 9, "login": "promoter", "label": "old", "set": True, "at": datetime.now(UTC)}
+            listed = [self._event(int(match[1]), one) for one in (deleted, *self._events.get(int(match[1]), []))]
+            # A label that was deleted has no name any more.
+            listed[0]["label"] = None
+            return 200, listed[first : first + asked["per_page"]]
         if method == "GET" and (match := re.fullmatch(r"/members/all/(\d+)", path)):
             for name, number in self._accounts.items():
                 if number == int(match[1]) and self._rights.get(name):
@@ -334,6 +398,23 @@ class GitLabKind(_Documented):
                     return 200, member | {"access_level": level}
             return HTTPStatus.NOT_FOUND, {"message": "404 Not found"}
         return None
+
+    def _without(self, number, labels):
+        for name in labels:
+            if name in self._labels.get(number, []):
+                self.unlabel(number, "promoter", name)
+
+    def _event(self, number, one):
+        user = {"id": self._accounts[one["login"]], "username": one["login"], "name": "Somebody", "state": "active"}
+        return {
+            "id": one["id"],
+            "user": user,
+            "created_at": f"{one['at']:%Y-%m-%dT%H:%M:%S}.123Z",
+            "resource_type": "MergeRequest",
+            "resource_id": 1000 + number,
+            "label": {"id": 73, "name": one["label"], "color": "#00aabb", "description": ""},
+            "action": "add" if one["set"] else "remove",
+        }
 
     def _note(self, one):
         author = {"id": self._accounts[one["login"]], "username": one["login"], "name": "Somebody", "state": "active"}
@@ -353,7 +434,7 @@ class GitLabKind(_Documented):
             "source_project_id": 8 if found["fork"] else 7,
             "target_project_id": 7,
             "sha": FIRST,
-            "labels": [],
+            "labels": self._labels.get(found["number"], []),
             "author": {"id": 1, "username": "promoter", "name": "Promoter", "state": "active"},
             "detailed_merge_status": "checking",
             "web_url": f"{self._server.url}/shop/models/-/merge_requests/{found['number']}",

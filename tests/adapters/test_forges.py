@@ -18,6 +18,10 @@ from promoter.tokens import TokenFile
 BRANCH = "promoter/production/ranker"
 
 
+def an_hour_ago():
+    return datetime.now(UTC) - timedelta(hours=1)
+
+
 @pytest.fixture(scope="module")
 def gitea(tmp_path_factory):
     with a_gitea(tmp_path_factory.mktemp("gitea")) as found:
@@ -71,14 +75,15 @@ def test_comments_are_read_with_their_authors_rights_as_they_are_now(kind):
     assert [one.author for one in said] == [ada, eve, opened.author]
     assert all(one.url.startswith(kind.place.url) and str(one.number) in one.url for one in said)
     assert all(abs(one.at - datetime.now(UTC)) < timedelta(minutes=1) for one in said)
-    assert [kind.forge.commenter(one).may_write for one in said[:2]] == [True, False]
-    assert [kind.forge.commenter(one).login for one in said[:2]] == [ada, eve]
+    assert [one.label for one in said] == [None, None, None]
+    assert [kind.forge.speaker(one).may_write for one in said[:2]] == [True, False]
+    assert [kind.forge.speaker(one).login for one in said[:2]] == [ada, eve]
     assert kind.forge.comments(opened.number, datetime.now(UTC) + timedelta(hours=1)) == ()
     kind.gone(ada)
-    found = kind.forge.commenter(said[0])
+    found = kind.forge.speaker(said[0])
     assert found is None or not found.may_write
     # Of an account that was deleted, or renamed so that somebody else has its name now, nothing is known.
-    assert kind.forge.commenter(replace(said[1], author="nobody-of-that-name", account=99999)) is None
+    assert kind.forge.speaker(replace(said[1], author="nobody-of-that-name", account=99999)) is None
 
 
 def test_more_comments_than_a_page_has_are_read(kind):
@@ -99,7 +104,57 @@ def test_on_gitea_a_token_that_administers_nothing_is_told_of_nobodys_rights(git
     number = forge.open_pull_request(BRANCH, "ranker: start 43", "").number
     kind.speak(number, kind.somebody("ada", "write"), "/revert")
     [said] = forge.comments(number, datetime.now(UTC) - timedelta(hours=1))
-    assert forge.commenter(said) is None
+    assert forge.speaker(said) is None
+
+
+def test_a_label_is_said_by_whoever_set_it_last_and_is_taken_off_again(kind):
+    kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "ranker: start 43", "").number
+    ada, grace = kind.somebody("ada", "write"), kind.somebody("grace", "write")
+    assert kind.forge.labelled(number, an_hour_ago()) == ()
+    kind.label(number, ada, "promoter/pause")
+    kind.label(number, ada, "later")
+    kind.unlabel(number, ada, "promoter/pause")
+    kind.label(number, grace, "promoter/pause")
+    kind.speak(number, ada, "promoter/pause")
+
+    found = kind.forge.labelled(number, an_hour_ago())
+
+    assert [(one.label, one.author, one.text) for one in found] == [
+        ("promoter/pause", ada, ""),
+        ("later", ada, ""),
+        ("promoter/pause", grace, ""),
+    ]
+    assert len({one.url for one in found}) == len({one.number for one in found}) == 3
+    assert all(one.url.startswith(kind.place.url) and str(one.number) in one.url for one in found)
+    assert all(abs(one.at - datetime.now(UTC)) < timedelta(minutes=1) for one in found)
+    assert [kind.forge.speaker(one).login for one in found] == [ada, ada, grace]
+    assert kind.forge.speaker(found[0]).may_write
+    kind.gone(ada)
+    gone = kind.forge.speaker(found[0])
+    assert gone is None or not gone.may_write
+    assert kind.forge.labelled(number, datetime.now(UTC) + timedelta(hours=1)) == ()
+
+    assert sorted(kind.forge.pull_request(number).labels) == ["later", "promoter/pause"]
+    assert [sorted(one.labels) for one in kind.forge.open_pull_requests("promoter/")] == [["later", "promoter/pause"]]
+    kind.forge.take_label_off(number, "promoter/pause")
+    assert kind.forge.pull_request(number).labels == ("later",)
+    kind.forge.take_label_off(number, "promoter/pause")
+    kind.merge(number)
+    kind.label(number, grace, "promoter/revert")
+    assert kind.forge.labelled(number, an_hour_ago())[-1].label == "promoter/revert"
+    kind.forge.take_label_off(number, "promoter/revert")
+    assert kind.forge.pull_request(number).labels == ("later",)
+
+
+def test_more_events_than_a_page_has_are_read(kind):
+    kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "ranker: start 43", "").number
+    ada = kind.somebody("ada", "write")
+    for _ in range(28):
+        kind.label(number, ada, "promoter/pause")
+        kind.unlabel(number, ada, "promoter/pause")
+    assert [one.label for one in kind.forge.labelled(number, an_hour_ago())] == ["promoter/pause"] * 28
 
 
 def test_a_merged_pull_request_is_told_from_one_that_was_closed(kind):

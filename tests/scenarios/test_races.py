@@ -402,7 +402,7 @@ class Race:
             # By design the entries at or below a version leave `rejected` when it is promoted.
             self.out = {entry for entry in self.out if entry > after.stable.version}
         elif old is not None:
-            self.check_way_back(before, after, mood=mood, live=live)
+            self.check_way_back(seen, after, mood=mood, live=live)
 
     def was_stable(self, wanted):
         for text in self.texts():
@@ -438,8 +438,12 @@ class Race:
         if mood != "good":
             assert old.weight == 0 or old.promote is not None, "nothing but proof, or a person's word, raises"
 
-    def check_way_back(self, before, after, *, mood, live):
+    def check_way_back(self, seen, after, *, mood, live):
+        before = seen.release
         old, new = before.canary, after.canary
+        if seen.withheld and old.weight > (new.weight if new else 0):
+            # Decision 5: a way back goes first, and an edit that the same pass saw is not written down.
+            self.out -= seen.withheld.versions
         if new is None:
             assert old.weight == 0, "taking a canary away is two commits"
             assert live, "the pods go once the route is live"

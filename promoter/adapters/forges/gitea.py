@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.github import GitHubForge
 from promoter.adapters.forges.place import ForgePlace
-from promoter.adapters.forges.rest import ForgeApi
+from promoter.adapters.forges.rest import MOST_PAGES, PAGE, ForgeApi, as_documented
+from promoter.domain.pull_request import Said
 
 
 class GiteaForge(GitHubForge):
@@ -21,6 +25,32 @@ class GiteaForge(GitHubForge):
         # Only administrators of the repository are told of others' rights.
         self._unknown = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
         self._page_size = "limit"
+
+    def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
+        # GitHub's list of events is Gitea's timeline, in which a label that was set has the text "1".
+        with as_documented(self._place):
+            found = [
+                self._read_comment(item, label=str(item["label"]["name"]))
+                for item in self._timeline(number, since)
+                if item["type"] == "label" and item["body"] == "1" and item.get("label")
+            ]
+        return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
+
+    def _timeline(self, number: int, since: datetime) -> Iterator[Any]:
+        for page in range(1, MOST_PAGES + 1):
+            asked = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "limit": str(PAGE), "page": str(page)}
+            # A page that is empty is `null`; one that is not may lack entries that we may not see.
+            listed = self._api.get(f"{self._path}/issues/{number}/timeline", asked)
+            if not listed:
+                return
+            yield from (item for item in listed if item)
+
+    def take_label_off(self, number: int, label: str) -> None:
+        path = f"{self._path}/issues/{number}/labels"
+        with as_documented(self._place):
+            borne = [int(item["id"]) for item in self._api.get(path) or () if item["name"] == label]
+        for key in borne:
+            self._api.send("DELETE", f"{path}/{key}", gone=HTTPStatus.NOT_FOUND)
 
     def delete_branch(self, branch: str) -> None:
         self._api.send("DELETE", f"{self._path}/branches/{quote(branch, safe='')}", gone=HTTPStatus.NOT_FOUND)

@@ -1,7 +1,7 @@
 """GitHub, by its REST API; Gitea's has the same shape, and `gitea.py` says where it differs.
 
-https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, git/refs, commits/statuses,
-collaborators.
+https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, issues/events, issues/labels, git/refs,
+commits/statuses, collaborators.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace, github_api
 from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
-from promoter.domain.pull_request import Comment, Commenter, CommitStatus, PullRequest, PullRequestState
+from promoter.domain.pull_request import CommitStatus, PullRequest, PullRequestState, Said, Speaker
 from promoter.domain.repository import Revision
 
 # GitHub cuts nothing: a longer description is refused.
@@ -61,8 +61,8 @@ class GitHubForge:
         self.comment(number, reason)
         self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
 
-    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
-        found: dict[int, Comment] = {}
+    def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
+        found: dict[int, Said] = {}
         asked = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
         for listed in self._api.pages(f"{self._path}/issues/{number}/comments", asked, self._page_size):
             # What was imported was said by nobody here. Gitea does not know pages of comments, and sends all of them.
@@ -75,17 +75,28 @@ class GitHubForge:
         # `since` is about the last edit.
         return tuple(sorted((one for one in found.values() if one.at >= since), key=lambda one: one.number))
 
-    def commenter(self, comment: Comment) -> Commenter | None:
-        path = f"{self._path}/collaborators/{quote(comment.author, safe='')}/permission"
+    def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
+        # The oldest come first, and nothing is asked for by its time.
+        events = self._api.whole(f"{self._path}/issues/{number}/events", {}, self._page_size, "events on one page")
+        with as_documented(self._place):
+            found = [self._read_event(item, number) for item in events if item["event"] == "labeled" and item["actor"]]
+        return tuple(one for one in found if one.at >= since)
+
+    def take_label_off(self, number: int, label: str) -> None:
+        path = f"{self._path}/issues/{number}/labels/{quote(label, safe='')}"
+        self._api.send("DELETE", path, gone=HTTPStatus.NOT_FOUND)
+
+    def speaker(self, said: Said) -> Speaker | None:
+        path = f"{self._path}/collaborators/{quote(said.author, safe='')}/permission"
         told = self._rights.get(path, none=self._unknown)
         if told is None:
             return None
         with as_documented(self._place):
             user = told["user"]
-            if int(user["id"]) != comment.account:
+            if int(user["id"]) != said.account:
                 # The name is somebody else's by now.
                 return None
-            return Commenter(
+            return Speaker(
                 login=str(user["login"]),
                 name=str(user.get("full_name") or user.get("name") or ""),
                 email=str(user.get("email") or ""),
@@ -107,15 +118,27 @@ class GitHubForge:
             said["target_url"] = status.url
         self._api.send("POST", f"{self._path}/statuses/{revision}", said)
 
-    def _read_comment(self, item: Any) -> Comment:
+    def _read_event(self, item: Any, number: int) -> Said:
+        return Said(
+            number=int(item["id"]),
+            author=str(item["actor"]["login"]),
+            account=int(item["actor"]["id"]),
+            text="",
+            at=datetime.fromisoformat(item["created_at"]),
+            url=f"{self._place.host}/{self._place.path}/pull/{number}#event-{item['id']}",
+            label=str(item["label"]["name"]),
+        )
+
+    def _read_comment(self, item: Any, label: str | None = None) -> Said:
         with as_documented(self._place):
-            return Comment(
+            return Said(
                 number=int(item["id"]),
                 author=str(item["user"]["login"]),
                 account=int(item["user"]["id"]),
-                text=str(item["body"] or ""),
+                text="" if label else str(item["body"] or ""),
                 at=datetime.fromisoformat(item["created_at"]),
                 url=str(item["html_url"]),
+                label=label,
             )
 
     def _is_wanted(self, item: Any, prefix: str) -> bool:

@@ -1,6 +1,6 @@
 """GitLab, by its REST API: https://docs.gitlab.com/api, version 4.
 
-merge_requests, notes, branches, statuses, members.
+merge_requests, notes, resource_label_events, branches, statuses, members.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
 from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
-from promoter.domain.pull_request import Comment, Commenter, CommitState, CommitStatus, PullRequest, PullRequestState
+from promoter.domain.pull_request import CommitState, CommitStatus, PullRequest, PullRequestState, Said, Speaker
 from promoter.domain.repository import Revision
 
 _LONGEST_DESCRIPTION = 255
@@ -59,19 +59,31 @@ class GitLabForge:
         self.comment(number, reason)
         self._api.send("PUT", f"{self._path}/merge_requests/{number}", {"state_event": "close"})
 
-    def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:
+    def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
         asked = {"sort": "desc", "order_by": "created_at", "per_page": str(_LARGEST_PAGE)}
         listed = self._api.listed(f"{self._path}/merge_requests/{number}/notes", asked)
         with as_documented(self._place):
             found = [self._read_comment(item, number) for item in listed if not item["system"]]
         return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
 
-    def commenter(self, comment: Comment) -> Commenter | None:
-        told = self._rights.get(f"{self._path}/members/all/{comment.account}", none=(HTTPStatus.NOT_FOUND,))
+    def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
+        path = f"{self._path}/merge_requests/{number}/resource_label_events"
+        events = self._api.whole(path, {}, "per_page", "labels on one merge request")
+        with as_documented(self._place):
+            # A label that was deleted is none, and neither is an account.
+            added = [item for item in events if item["action"] == "add" and item["label"] and item["user"]]
+            found = [self._read_event(item, number) for item in added]
+        return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
+
+    def take_label_off(self, number: int, label: str) -> None:
+        self._api.send("PUT", f"{self._path}/merge_requests/{number}", {"remove_labels": label})
+
+    def speaker(self, said: Said) -> Speaker | None:
+        told = self._rights.get(f"{self._path}/members/all/{said.account}", none=(HTTPStatus.NOT_FOUND,))
         if told is None:
             return None
         with as_documented(self._place):
-            return Commenter(
+            return Speaker(
                 login=str(told["username"]),
                 name=str(told["name"] or ""),
                 email=str(told.get("email") or ""),
@@ -100,8 +112,20 @@ class GitLabForge:
             said["target_url"] = status.url
         self._api.send("POST", f"{self._path}/statuses/{revision}", said)
 
-    def _read_comment(self, item: Any, number: int) -> Comment:
-        return Comment(
+    def _read_event(self, item: Any, number: int) -> Said:
+        # The page has no place of its own for an event; the number makes the address one of this event alone.
+        return Said(
+            number=int(item["id"]),
+            author=str(item["user"]["username"]),
+            account=int(item["user"]["id"]),
+            text="",
+            at=datetime.fromisoformat(item["created_at"]),
+            url=f"{self._place.host}/{self._place.path}/-/merge_requests/{number}#label_event_{item['id']}",
+            label=str(item["label"]["name"]),
+        )
+
+    def _read_comment(self, item: Any, number: int) -> Said:
+        return Said(
             number=int(item["id"]),
             author=str(item["author"]["username"]),
             account=int(item["author"]["id"]),

@@ -23,7 +23,7 @@ _LARGEST_ANSWER = 16 * 2**20
 _LONGEST_COMPLAINT = 200
 
 PAGE = 50
-_MOST_PAGES = 20
+MOST_PAGES = 20
 
 # What our statuses on commits are called.
 STATUS_CONTEXT = "promoter/rollout"
@@ -69,7 +69,7 @@ class ForgeApi:
 
     def pages(self, path: str, params: Mapping[str, str], page_size: str) -> Iterator[list[Any]]:
         """A list page by page, up to its end or the most pages that are read. page_size: its parameter's name."""
-        for page in range(1, _MOST_PAGES + 1):
+        for page in range(1, MOST_PAGES + 1):
             found = self.listed(path, {**params, page_size: str(PAGE), "page": str(page)})
             yield found
             if len(found) < PAGE:
@@ -80,8 +80,8 @@ class ForgeApi:
         found: list[Any] = []
         for page in self.pages(path, params, page_size):
             found += page
-        if len(found) == PAGE * _MOST_PAGES:
-            raise ForgeUnavailable(f"{self._place.url} has more than {PAGE * _MOST_PAGES} {what}")
+        if len(found) == PAGE * MOST_PAGES:
+            raise ForgeUnavailable(f"{self._place.url} has more than {PAGE * MOST_PAGES} {what}")
         return found
 
     def send(self, method: str, path: str, said: Mapping[str, Any] | None = None, *, gone: int | None = None) -> Any:
