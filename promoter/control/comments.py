@@ -277,13 +277,15 @@ class _MadeMeanwhile(Exception):
 
 
 def _is_fresh(seen: Observation, now: datetime) -> bool:
-    """Whether there is something to say of its last rollout: a pause can be lifted where it was said."""
+    """Whether there is something to say of its last rollout, or a pause to lift."""
     release = seen.release
     return release.canary is not None or release.paused is not None or now - seen.changed.at <= _LISTENED_TO
 
 
 def _is_of(question: Question, seen: Observation) -> bool:
-    """Whether it asked for the rollout that is under way, or was the last."""
+    """Whether it asked for the rollout that is under way, or was the last; of a model that is paused, any may be it."""
     release, version = seen.release, question.version
+    if release.paused is not None:
+        return True
     served = [arm.version for arm in (release.canary, release.stable) if arm is not None]
     return version in served or release.rejection(version) is not None

@@ -52,7 +52,7 @@ def frozen_by(
 def paused_by(pause: Pause) -> str:
     """Who paused it, where that was said, and what lifts it, as a clause."""
     where = f" ({pause.said})" if pause.said and pause.said not in pause.reason else ""
-    lifts = "`promoter resume`" + (", or `/resume` where it was said," if pause.said else "")
+    lifts = "`promoter resume`" + (", or `/resume` on the newest pull request," if pause.said else "")
     return f"paused by {pause.by} since {pause.at:%Y-%m-%d %H:%M} UTC: {pause.reason}{where}; {lifts} lifts it"
 
 

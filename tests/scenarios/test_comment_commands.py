@@ -43,7 +43,9 @@ def under_way(world):
 
 
 def answers(world, number=1):
-    return [text.split("\n", 1)[1].strip() for text in world.forge.texts(number) if text.startswith("<!-- promoter")]
+    """Without the marks by which a page shows signs as they are."""
+    found = [text for text in world.forge.texts(number) if text.startswith("<!-- promoter")]
+    return [text.split("\n", 1)[1].strip().replace("\\", "") for text in found]
 
 
 def by_comment(world):
@@ -268,7 +270,7 @@ def test_a_pause_holds_the_rollout_until_a_comment_lifts_it_and_a_failing_versio
     assert world.weight == weight
     reason = world.action().reason
     assert f"paused by Ada of Tests (ada) since {pause.at:%Y-%m-%d %H:%M} UTC: we look at the pictures first" in reason
-    assert f"({url}); `promoter resume`, or `/resume` where it was said, lifts it" in reason
+    assert f"({url}); `promoter resume`, or `/resume` on the newest pull request, lifts it" in reason
     verdict = world.reconciler.survey(world.now).verdicts[0]
     assert waits_for(verdict, world.now) is Waiting.PAUSE
     assert world.repository.commits[-1] is by_comment(world)[-1]
@@ -289,7 +291,7 @@ def test_a_pause_holds_the_rollout_until_a_comment_lifts_it_and_a_failing_versio
     assert world.release.canary is None
     assert world.forge.open == []
     # A day later nobody would hear it, were it not paused.
-    world.advance(2 * 86400)
+    world.now += timedelta(days=2)
     world.forge.speak(1, "/resume")
     assert world.run(120, until=lambda: world.forge.open)
     assert "start 44" in world.forge.open[0].title
@@ -299,7 +301,7 @@ def test_a_pause_holds_the_rollout_until_a_comment_lifts_it_and_a_failing_versio
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("/pause", "It is paused already, by Ada of Tests (ada) since 2026-11-22"),
+        ("/pause", "it is paused already, by Ada of Tests (ada) since 2026-11-22"),
         ("/promote", "`promoter resume` comes first"),
     ],
 )
@@ -310,7 +312,7 @@ def test_while_it_is_paused_nothing_is_paused_again_or_promoted(under_way, text,
     world.forge.speak(1, text)
     world.run(60)
     assert len(by_comment(world)) == 1
-    assert words.replace("It is", "it is") in answers(world)[1]
+    assert words in answers(world)[1]
 
 
 def test_a_pause_of_the_policy_is_lifted_by_a_command_of_the_command_line_alone(under_way):
