@@ -1,15 +1,16 @@
 """`promoter history MODEL` tells what became of each version."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from builders import canary, release, stable, version
 from click.testing import CliRunner
-from past_commits import Past
+from past_commits import PROMOTER, Past
 
 from promoter.cli import main
 from promoter.domain.action import Withdraw, Withhold
-from promoter.domain.release import Rejection
+from promoter.domain.release import Pause, Rejection
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,21 @@ def test_people_are_named_with_their_commits_within_rollouts_and_between(tell, p
     text = " ".join(tell("ranker").output.split())
     assert "Ada, 22 Nov 2026 12:09 UTC: ranker: production: paused by Ada (" in text
     assert "UTC: More memory for the ranker (" in text
+
+
+def test_a_pause_by_a_comment_is_a_persons_word_though_the_promoter_wrote_it(tmp_path):
+    made = Past(tmp_path / "work")
+    made.first()
+    made.starts()
+    at = made.now
+    paused = replace(made.release, paused=Pause("Grace (grace)", "odd", at))
+    made.places(paused, "ranker: production: paused by Grace (grace)\n", who=PROMOTER)
+    made.places(replace(paused, paused=None), "ranker: production: resumed by Grace (grace)\n", who=PROMOTER)
+    made.rises(5)
+    text = " ".join(CliRunner().invoke(main, ["history", "ranker"], env=made.settings(tmp_path)).output.split())
+    assert "ranker: production: paused by Grace (grace) (" in text
+    assert "ranker: production: resumed by Grace (grace) (" in text
+    assert "It had 0 % and 5 % of the requests" in text
 
 
 def test_a_limit_leaves_out_what_is_older_and_says_so(tell):

@@ -59,6 +59,12 @@ def released(number, canary=None, weight=5, rejected=None):
     return text
 
 
+def paused(text):
+    """As a comment's `/pause` leaves it."""
+    mark = '  paused:\n    by: "Ada (ada)"\n    reason: "odd pictures"\n    at: 2026-11-18T10:00:00Z\n'
+    return text.replace("  stable:\n", f'{mark}    said: "https://forge.example/7#1"\n  stable:\n')
+
+
 def after(remote, hours, files):
     remote._clock = NOON + hours * 3600 - 60
     remote.commit(files, "A step")
@@ -93,6 +99,7 @@ def thirty(folder):
             "environments/freeze.yaml": f'freezes:\n  - {{scope: production/{NAMES[3]}, reason: "a fair", by: Ada}}\n',
             served("production", NAMES[4]).policy_path: "candidates: {upstream: nowhere}\n",
             served("staging", NAMES[6]).policy_path: "candidates: {upstream: dev, upstream_soak: 12h}\npaused: true\n",
+            served("staging", NAMES[7]).release_path: paused(released(44)),
             served("production", NAMES[29]).release_path: "release: [\n",
             served("dev", NAMES[28]).release_path: None,
         },
@@ -147,6 +154,7 @@ def test_the_lag_counts_what_became_stable_there_and_since_when(matrix):
         ("production", 3, {State.SOAKING, State.FROZEN}),
         ("production", 4, {State.HELD}),
         ("staging", 6, {State.SOAKING, State.PAUSED}),
+        ("staging", 7, {State.SOAKING, State.PAUSED}),
         ("production", 29, {State.UNREADABLE, State.HELD}),
         ("staging", 28, {State.HELD}),
     ],
@@ -184,16 +192,9 @@ def test_programs_get_the_same(matrix, survey):
     assert found["behind_root"]["versions"] == 2
 
 
-def test_the_command_draws_it_though_nobody_answers_but_git(tmp_path):
-    remote = BareRemote(
-        tmp_path / "remote",
-        {
-            RANKER.policy_path: "candidates: {upstream: staging}\n",
-            RANKER.release_path: released(42),
-            replace(RANKER, environment="staging").policy_path: f'candidates: {{store: "file://{tmp_path}/models"}}\n',
-            replace(RANKER, environment="staging").release_path: released(43),
-        },
-    )
+def asked(tmp_path, files, *words):
+    """What `promoter status` says of these files, where nobody answers but Git."""
+    remote = BareRemote(tmp_path / "remote", files)
     token = tmp_path / "token"
     token.write_text("secret")
     settings = {
@@ -203,10 +204,34 @@ def test_the_command_draws_it_though_nobody_answers_but_git(tmp_path):
         "PROMOTER_ARGOCD_URL": "http://127.0.0.1:9",
         "PROMOTER_PROMETHEUS_URL": "http://127.0.0.1:9",
     }
-    result = CliRunner().invoke(main, ["status", "--all", "--json"], env=settings)
-    assert result.exit_code == 0, result.output
-    said = json.loads(result.stdout)
+    results = [CliRunner().invoke(main, ["status", *words, *more], env=settings) for more in (["--json"], [])]
+    assert [result.exit_code for result in results] == [0, 0], results[0].output
+    return json.loads(results[0].stdout), results[1].stdout
+
+
+def test_the_command_draws_it_though_nobody_answers_but_git(tmp_path):
+    staging = replace(RANKER, environment="staging")
+    files = {
+        RANKER.policy_path: "candidates: {upstream: staging}\n",
+        RANKER.release_path: released(42),
+        staging.policy_path: f'candidates: {{store: "file://{tmp_path}/models"}}\n',
+        staging.release_path: released(43),
+    }
+    said, text = asked(tmp_path, files, "--all")
     assert said["environments"] == ["staging", "production"]
     assert said["models"][0]["environments"]["production"]["behind_upstream"]["versions"] == 1
-    result = CliRunner().invoke(main, ["status", "--all"], env=settings)
-    assert "behind" in result.stdout
+    assert "behind" in text
+
+
+def test_a_pause_by_a_comment_is_told_with_who_why_and_where_whatever_else_is_waited_for(tmp_path):
+    files = {
+        RANKER.policy_path: f'candidates: {{store: "file://{tmp_path}/models"}}\n',
+        RANKER.release_path: paused(released(42, canary=43)),
+    }
+    said, text = asked(tmp_path, files)
+    [model] = said["models"]
+    mark = {"by": "Ada (ada)", "reason": "odd pictures", "at": "2026-11-18T10:00:00+00:00"}
+    assert model["paused"] == {"by_policy": False, "by_mark": mark | {"said": "https://forge.example/7#1"}}
+    assert "paused" not in model["reason"]
+    words = " ".join(text.split())
+    assert "paused by Ada (ada) since 2026-11-18 10:00 UTC: odd pictures (https://forge.example/7#1)" in words

@@ -120,6 +120,25 @@ def test_a_pause_is_one_line_of_the_policy_and_its_comments_stay(say, remote):
     assert (result.exit_code, "is not paused: neither policy.yaml nor release.yaml" in result.output) == (1, True)
 
 
+def test_a_resume_lifts_both_pauses_in_one_commit_and_says_where(say, remote, tmp_path):
+    assert say("pause", "ranker", "--reason", "a campaign").exit_code == 0
+    text = git(remote, "show", f"main:{FOLDER}/release.yaml")
+    mark = "  paused: {by: Grace, reason: odd, at: 2026-11-22T20:16:34Z}\n"
+    marked = text.replace("release:\n", f"release:\n{mark}")
+    work = tmp_path / "colleague"
+    git(tmp_path, "clone", "-q", str(remote), str(work))
+    (work / FOLDER / "release.yaml").write_text(marked, encoding="utf-8")
+    git(work, "-c", "user.name=Jane", "-c", "user.email=jane@example.com", "commit", "-qam", "Pause")
+    git(work, "push", "-q", "origin", "main")
+    made = len(log(remote))
+    result = say("resume", "ranker", "--reason", "over")
+    assert result.exit_code == 0, result.output
+    assert result.output.rstrip().endswith(f"lifted in {FOLDER}/policy.yaml and {FOLDER}/release.yaml")
+    assert len(log(remote)) == made + 1
+    assert git(remote, "show", f"main:{FOLDER}/policy.yaml") == f"{POLICY}paused: false\n"
+    assert git(remote, "show", f"main:{FOLDER}/release.yaml") == text
+
+
 def test_a_freeze_of_everything_is_one_command_and_so_is_its_end(say, remote):
     result = say("freeze", "--all", "--reason", "the gateway drops requests")
     assert result.exit_code == 0, result.output

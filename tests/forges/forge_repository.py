@@ -110,6 +110,20 @@ class ProtectedRepository:
             self._gitea.api("PUT", f"/repos/{self.path}/collaborators/{eve}", {"permission": "read"})
         self._gitea.api("POST", f"/repos/{self.path}/issues/{number}/comments", {"body": text}, token)
 
+    def label(self, number: int, name: str, *, leaves: bool = False) -> None:
+        """Ada sets a label; or somebody who may write no more by the time anybody looks."""
+        token = self._adas_token
+        if leaves:
+            grace, token = self._gitea.person("grace")
+            self._gitea.api("PUT", f"/repos/{self.path}/collaborators/{grace}", {"permission": "write"})
+        made = self._gitea.api("POST", f"/repos/{self.path}/labels", {"name": name, "color": "#00aabb"})
+        self._gitea.api("POST", f"/repos/{self.path}/issues/{number}/labels", {"labels": [made["id"]]}, token)
+        if leaves:
+            self._gitea.api("PUT", f"/repos/{self.path}/collaborators/{grace}", {"permission": "read"})
+
+    def labels(self, number: int):
+        return [one["name"] for one in self._gitea.api("GET", f"/repos/{self.path}/issues/{number}/labels")]
+
     def comments(self, number: int):
         return [one["body"] for one in self._gitea.api("GET", f"/repos/{self.path}/issues/{number}/comments")]
 

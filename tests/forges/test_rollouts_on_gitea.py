@@ -118,6 +118,39 @@ def test_a_revert_in_a_comment_on_the_merged_pull_request_is_a_writers_and_nobod
     assert len(repository.comments(number)) == 4
 
 
+def test_a_writers_label_pauses_a_rollout_on_its_merged_pull_request_and_a_comment_ends_that(world, repository):
+    number = asked(world, "ranker: production: start 43").number
+    repository.agree(number, "merge")
+    assert world.run(120, until=lambda: world.weight > 0)
+    before = world.repository.head["tree"]
+
+    repository.label(number, "promoter/revert", leaves=True)
+    world.run(25)
+    assert world.weight > 0
+    [answer] = repository.comments(number)
+    assert "`promoter/revert`: Nothing was changed: `/revert` is for people who may write" in answer
+    assert repository.labels(number) == []
+
+    repository.label(number, "promoter/pause")
+    assert world.run(40, until=lambda: world.release.paused)
+    weight, pause = world.weight, world.release.paused
+    assert pause.by == repository.ada
+    assert pause.said.startswith(f"{repository.url}/pulls/{number}#issuecomment-")
+    [ours] = [one for one in world.repository.log(world.repository.fetch()) if "Promoter-Comment: " in one.message]
+    assert ours.subject == f"ranker: production: paused by {repository.ada}"
+    assert ours.message.endswith(f"Promoter-Comment: {pause.said}\n")
+    world.run(300)
+    assert world.weight == weight
+    assert f"`promoter/pause`: Done, in [`{ours.revision[:8]}`]" in repository.comments(number)[-1]
+    assert repository.labels(number) == []
+
+    repository.comment(number, "/resume", writer=True)
+    assert world.run(40, until=lambda: world.release.paused is None)
+    assert world.repository.head["tree"] == before
+    assert world.run(200, until=lambda: world.weight > weight)
+    assert len(repository.comments(number)) == 4
+
+
 def test_the_branch_takes_nothing_from_the_promoters_account_but_release_files(world, repository):
     refusal = repository.push_refused("environments/production/ranker/policy.yaml")
     assert "protected branch" in refusal
