@@ -173,7 +173,10 @@ class Forge(Protocol):
         """What was written on a pull request since then, the oldest first. Of very many, the newest."""
 
     def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
-        """The labels that were set on a pull request since then, by whom, the oldest first; also those taken off."""
+        """The labels that were set on a pull request since then, by whom, the oldest first; also those taken off.
+
+        Of very many, some.
+        """
 
     def take_label_off(self, number: int, label: str) -> None:
         """Take a label off a pull request; where it does not bear it, nothing happens."""

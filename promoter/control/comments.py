@@ -152,7 +152,7 @@ class Comments:
         answered = {read_answer(one.text) for one in comments if one.author == pull.author}
         asked = [
             one
-            for one in (*comments, *labels)
+            for one in sorted((*comments, *labels), key=lambda one: one.at)
             if one.author != pull.author and key_of(one) not in answered and one.url not in self._answered
         ]
         for one in labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import process_time
@@ -156,6 +157,38 @@ def test_a_pause_comes_before_everything_else_and_leaves_no_trace_once_it_is_lif
     assert after.index("paused:") < after.index("stable:")
     assert parse_release(after, WHERE).paused == PAUSE
     assert write_release(after, RELEASE, WHERE) == content
+
+
+@pytest.mark.parametrize("content", [FRESH, COMMENTED])
+@pytest.mark.parametrize(
+    "agreed",
+    [
+        replace(RELEASE, canary=replace(CANARY, approved=True)),
+        replace(RELEASE, canary=None, approved=StoredVersion(ModelVersion(43), B)),
+    ],
+)
+def test_an_approval_that_is_merged_into_a_paused_release_meets_no_conflict(content, agreed, tmp_path):
+    base = replace(RELEASE, canary=agreed.canary and CANARY)
+    before = write_release(content, base, WHERE)
+    paused = replace(base, paused=PAUSE)
+    texts = {
+        "ours": write_release(before, paused, WHERE),
+        "base": before,
+        "theirs": write_release(before, agreed, WHERE),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    merged = subprocess.run(
+        ("git", "merge-file", "--stdout", *texts), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert parse_release(merged.stdout, WHERE) == replace(agreed, paused=PAUSE)
+
+
+@pytest.mark.parametrize("content", ["release: {}\n", "release:\n", f"{HEADER}release: {{}}\n"])
+def test_a_model_without_a_version_can_be_paused_and_resumed(content):
+    paused = write_release(content, Release(paused=PAUSE), WHERE)
+    assert parse_release(paused, WHERE) == Release(paused=PAUSE)
+    assert parse_release(write_release(paused, Release(), WHERE), WHERE) == Release()
 
 
 def test_half_an_address_is_not_written():

@@ -76,10 +76,11 @@ class GitHubForge:
         return tuple(sorted((one for one in found.values() if one.at >= since), key=lambda one: one.number))
 
     def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
-        # The oldest come first, and nothing is asked for by its time.
-        events = self._api.whole(f"{self._path}/issues/{number}/events", {}, self._page_size, "events on one page")
+        # The oldest come first, and none is asked for by its time. Of an account that was deleted nothing is known.
+        pages = self._api.pages(f"{self._path}/issues/{number}/events", {}, self._page_size)
         with as_documented(self._place):
-            found = [self._read_event(item, number) for item in events if item["event"] == "labeled" and item["actor"]]
+            events = [item for page in pages for item in page if item["event"] == "labeled" and item["actor"]]
+            found = [self._read_event(item, number) for item in events]
         return tuple(one for one in found if one.at >= since)
 
     def take_label_off(self, number: int, label: str) -> None:

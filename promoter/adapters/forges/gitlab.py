@@ -67,12 +67,11 @@ class GitLabForge:
         return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
 
     def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
-        path = f"{self._path}/merge_requests/{number}/resource_label_events"
-        events = self._api.whole(path, {}, "per_page", "labels on one merge request")
+        pages = self._api.pages(f"{self._path}/merge_requests/{number}/resource_label_events", {}, "per_page")
         with as_documented(self._place):
             # A label that was deleted is none, and neither is an account.
-            added = [item for item in events if item["action"] == "add" and item["label"] and item["user"]]
-            found = [self._read_event(item, number) for item in added]
+            events = [item for page in pages for item in page if item["label"] and item["user"]]
+            found = [self._read_event(item, number) for item in events if item["action"] == "add"]
         return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.number))
 
     def take_label_off(self, number: int, label: str) -> None:
