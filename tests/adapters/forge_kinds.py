@@ -245,7 +245,7 @@ class GitHubKind(_Documented):
             since, first = datetime.fromisoformat(asked["since"]), 50 * (int(asked["page"]) - 1)
             listed = [one for one in self._comments.get(int(match[1]), []) if one["at"] >= since]
             return 200, [self._said(int(match[1]), one) for one in listed[first : first + 50]]
-        if method == "GET" and (match := re.fullmatch(r"/issues/(\d+)/events", path)):
+        if method == "GET" and (match := re.fullmatch(r"/issues/(\d+)/timeline", path)):
             asked = {name: values[0] for name, values in parse_qs(query).items()}
             assert asked.keys() == {"per_page", "page"}
             size = int(asked["per_page"])
@@ -254,6 +254,8 @@ class GitHubKind(_Documented):
             listed = [self._event(one) for one in (first_of_all, *self._events.get(int(match[1]), []))]
             # An account that was deleted is nobody.
             listed[0]["actor"] = None
+            # A commit in a timeline is nobody's deed, and of no time but its own.
+            listed.insert(0, {"event": "committed", "sha": "1" * 40, "author": {"name": "promoter"}})
             return 200, listed[first : first + size]
         if method == "DELETE" and (match := re.fullmatch(r"/issues/(\d+)/labels/([^/]+)", path)):
             if unquote(match[2]) not in self._labels.get(int(match[1]), []):

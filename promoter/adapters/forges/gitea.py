@@ -27,7 +27,7 @@ class GiteaForge(GitHubForge):
         self._page_size = "limit"
 
     def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
-        # GitHub's list of events is Gitea's timeline, in which a label that was set has the text "1".
+        # In Gitea's timeline a label that was set is a comment with the text "1".
         with as_documented(self._place):
             found = [
                 self._read_comment(item, label=str(item["label"]["name"]))

@@ -1,6 +1,6 @@
 """GitHub, by its REST API; Gitea's has the same shape, and `gitea.py` says where it differs.
 
-https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, issues/events, issues/labels, git/refs,
+https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, issues/timeline, issues/labels, git/refs,
 commits/statuses, collaborators.
 """
 
@@ -76,8 +76,9 @@ class GitHubForge:
         return tuple(sorted((one for one in found.values() if one.at >= since), key=lambda one: one.number))
 
     def labelled(self, number: int, since: datetime) -> tuple[Said, ...]:
-        # The oldest come first, and none is asked for by its time. Of an account that was deleted nothing is known.
-        pages = self._api.pages(f"{self._path}/issues/{number}/events", {}, self._page_size)
+        # The oldest come first, and none is asked for by its time. Of an account that was deleted nothing is known. The
+        # list of events alone would ask for a right to issues, which a promoter needs for nothing else.
+        pages = self._api.pages(f"{self._path}/issues/{number}/timeline", {}, self._page_size)
         with as_documented(self._place):
             events = [item for page in pages for item in page if item["event"] == "labeled" and item["actor"]]
             found = [self._read_event(item, number) for item in events]
