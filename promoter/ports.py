@@ -171,9 +171,9 @@ class Forge(Protocol):
     def merge_pull_request(self, number: int, head: Revision) -> str | None:
         """Merge the pull request whose newest commit is `head`, so that this commit gets onto the branch as it is.
 
-        None where the forge says that it did; otherwise its words on why it does not, or not yet. A fast-forward where the
-        forge has such a merge; otherwise a merge commit, and then the rules of the branch have to keep out what is not
-        up to date.
+        None where the forge says that it did; otherwise its words on why it does not, or not yet. A fast-forward where
+        the forge has such a merge; otherwise a merge commit, and then the rules of the branch have to keep out what is
+        not up to date.
         """
 
     def comments(self, number: int, since: datetime) -> tuple[Comment, ...]:

@@ -97,9 +97,8 @@ def write_message(decisions: Sequence[Decision]) -> str:
 def is_step(message: str) -> bool:
     """Whether it is the message of a step, and not of a question to people: it ends with trailers of ours."""
     last = message.replace("\r\n", "\n").rstrip().rpartition("\n\n")[2]
-    return any(
-        match is not None and match[1].startswith(_PREFIX) for match in map(_TRAILER.fullmatch, last.split("\n"))
-    )
+    matches = map(_TRAILER.fullmatch, last.split("\n"))
+    return any(match is not None and match[1].startswith(_PREFIX) for match in matches)
 
 
 def read_trailers(message: str) -> tuple[DecisionRecord, ...]:

@@ -36,16 +36,7 @@ _NOT_MERGED = (
 )
 _PENDING = ("created", "pending", "preparing", "running", "scheduled", "waiting_for_resource", "waiting_for_callback")
 _STATES = {"opened": PullRequestState.OPEN, "locked": PullRequestState.OPEN, "merged": PullRequestState.MERGED}
-_COMMIT  # The right is missing; it is a draft, or its pipeline is not over; it cannot be merged; its head is another one.
-_NOT_MERGED = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.NOT_ACCEPTABLE,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-)
-_PENDING = ("created", "pending", "preparing", "running", "scheduled", "waiting_for_resource", "waiting_for_callback")
-_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
+_COMMIT_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
 
 
 class GitLabForge:

@@ -29,7 +29,8 @@ _MOST_PAGES = 20
 # What our statuses on commits are called.
 STATUS_CONTEXT = "promoter/rollout"
 
-_PASSED = ("success", "neutral", "skipped")
+# A warning is for people to read; where it must keep a commit out, the rules of the branch say so.
+_PASSED = ("success", "neutral", "skipped", "warning")
 
 
 class ForgeApi:

@@ -1,8 +1,8 @@
 """Who changed what, and when, along first parents: a merge counts as one change, made by whoever merged.
 
 A merge of a step of the promoter's that neither adds nor loses anything stands for that step, so that a forge
-without fast-forwards leaves the same history. Everything is read from trees and signatures. Trailers are never an input:
-anybody can write them. What tells a step from a question is read only from commits that are proven to be ours.
+without fast-forwards leaves the same history. Everything is read from trees and signatures. Trailers are never an
+input: anybody can write them. What tells a step from a question is read only from commits that are proven to be ours.
 """
 
 from __future__ import annotations
