@@ -15,6 +15,7 @@ import structlog
 
 from promoter.control.act import Draft
 from promoter.control.loop import PassReport
+from promoter.control.publisher import ByPush, Publisher
 from promoter.control.reconcile import Survey
 from promoter.control.respite import Respite
 from promoter.control.verbs import Verbs, Word, carry_out
@@ -66,9 +67,11 @@ class Comments:
     remembers only what spares questions.
     """
 
-    def __init__(self, repository: Repository, forge: Forge) -> None:
+    def __init__(self, repository: Repository, forge: Forge, publisher: Publisher | None = None) -> None:
+        """publisher: how commits get onto the branch; None pushes them."""
         self._repository = repository
         self._forge = forge
+        self._publisher: Publisher = publisher or ByPush(repository)
         # An answer is found in the forge again, but for one that another account of the promoter's gave.
         self._answered: set[str] = set()
         self._ended: dict[ServedModel, tuple[tuple[Revision, int | None], PullRequest | None]] = {}
@@ -97,6 +100,7 @@ class Comments:
         try:
             for listened in self._listened(survey):
                 self._hear(listened, survey.at)
+            self._publisher.rest(survey.at, {})
         except ForgeUnavailable as error:
             # Each question may take its whole time limit, so the rest is not asked either.
             self._failed(error, survey.at)
@@ -202,7 +206,7 @@ class Comments:
             return replace(draft, message=by_comment(draft.message, f"{person}{address}", comment.url))
 
         try:
-            draft, revision = carry_out(self._repository, plan)
+            draft, revision = carry_out(self._repository, plan, self._publisher)
         except _MadeMeanwhile as found_now:
             return found_now.commit, True
         return Commit(revision, draft.at, "", draft.message, ours=True, parent=draft.parent), False
