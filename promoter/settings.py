@@ -25,6 +25,8 @@ from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
 ForgeKind = Literal["gitea", "github", "gitlab"]
+# How commits get onto the branch.
+CommitsBy = Literal["push", "pull-request"]
 _MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 _NOTIFY = "NOTIFY"
 
@@ -90,7 +92,8 @@ class Settings:
 
     workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
     whoever else does. notify: the file of routes for notifications, None for none. forge: None where nobody is asked by
-    pull requests. webhook_secret_file: None where no webhook is listened to.
+    pull requests. webhook_secret_file: None where no webhook is listened to. commits: by pull request with a
+    forge only.
     """
 
     git: GitRemote
@@ -112,6 +115,7 @@ class Settings:
     notify: Path | None
     forge: ForgeServer | None = None
     webhook_secret_file: Path | None = None
+    commits: CommitsBy = "push"
 
 
 def git_remote(environment: Mapping[str, str]) -> GitRemote:
@@ -163,6 +167,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         notify=read.path(_NOTIFY),
         forge=_forge(read),
         webhook_secret_file=_webhook_secret(read),
+        commits=_commits(read),
     )
     read.done()
     return built
@@ -228,6 +233,14 @@ def _forge(read: _Reader) -> ForgeServer | None:
         read.fault("FORGE_TOKEN_FILE", "is not set, and PROMOTER_FORGE needs a token")
         return None
     return ForgeServer(cast("ForgeKind", kind), url, token_file, read.path("FORGE_RIGHTS_TOKEN_FILE"))
+
+
+def _commits(read: _Reader) -> CommitsBy:
+    if read.choice("COMMITS", get_args(CommitsBy)) != "pull-request":
+        return "push"
+    if not read.text("FORGE", ""):
+        read.fault("COMMITS", "is pull-request, and PROMOTER_FORGE is not set: without a forge there are none")
+    return "pull-request"
 
 
 def _webhook_secret(read: _Reader) -> Path | None:

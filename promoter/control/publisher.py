@@ -11,7 +11,12 @@ from promoter.ports import Repository
 
 
 class Publisher(Protocol):
-    """One way onto the branch. Used by one thread."""
+    """One way onto the branch. Used by one thread.
+
+    waiting: what the last commit waits for that is not there yet, as a few words; empty for none.
+    """
+
+    waiting: str
 
     def publish(self, commit: Draft) -> Pushed:
         """Bring `commit`, or the part of it that may not wait, onto the branch, if that is at its parent.
@@ -29,6 +34,7 @@ class ByPush:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self.waiting = ""
 
     def publish(self, commit: Draft) -> Pushed:
         return publish(self._repository, commit)

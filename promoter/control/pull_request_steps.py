@@ -310,4 +310,4 @@ class ByPullRequest:
         return StepWaits(what)
 
     def _not_made(self, error: ForgeUnavailable, now: datetime) -> None:
-        log.warning("step.not_made", detail=str(error), retry_in=self._respite.begin(now))
+        log.warning("step.not_made", branch=self._branch, detail=str(error), retry_in=self._respite.begin(now))

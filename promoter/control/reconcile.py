@@ -107,6 +107,11 @@ class Reconciler:
         """What the passes are over. It serves one thread at a time."""
         return self._ports.repository
 
+    @property
+    def waiting(self) -> str:
+        """What the commit that `act` did not get onto the branch waits for; empty for none."""
+        return self._publisher.waiting
+
     def survey(self, now: datetime) -> Survey:
         """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known.
 
