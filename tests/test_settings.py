@@ -120,9 +120,18 @@ def test_a_forge_is_a_kind_and_a_page_and_has_gits_token_where_it_has_none_of_it
     assert settings(ENVIRONMENT).forge is None
 
 
+def test_commits_are_pushed_unless_they_are_to_go_by_pull_request_to_a_forge():
+    assert settings(ENVIRONMENT).commits == "push"
+    forge = {"PROMOTER_FORGE": "gitea+https://git.example.com/shop/models", "PROMOTER_GIT_TOKEN_FILE": "/a"}
+    assert settings(ENVIRONMENT | forge).commits == "push"
+    assert settings(ENVIRONMENT | forge | {"PROMOTER_COMMITS": "pull-request"}).commits == "pull-request"
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
+        ({"PROMOTER_COMMITS": "pull-request"}, "PROMOTER_FORGE is not set: without a forge there are none"),
+        ({"PROMOTER_COMMITS": "merge"}, "PROMOTER_COMMITS is 'merge'; use push or pull-request"),
         ({"PROMOTER_FORGE": "https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
         ({"PROMOTER_FORGE": "gogs+https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
         ({"PROMOTER_FORGE": "gitea+ssh://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
