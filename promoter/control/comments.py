@@ -30,7 +30,7 @@ from promoter.domain.observation import Observation
 from promoter.domain.policy import Approval
 from promoter.domain.pull_request import Comment, Commenter, PullRequest
 from promoter.domain.repository import Commit, Revision
-from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError
+from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError, StepWaits
 from promoter.ports import Forge, Repository
 
 # How often comments are read: while a version has requests that somebody may want back, and otherwise.
@@ -155,6 +155,10 @@ class Comments:
                 text = self._answer(listened, comment, command, now)
             except ForgeUnavailable:
                 raise
+            except StepWaits as error:
+                # The next look goes on with it, and answers when it is done.
+                log.info("comment.waits", url=comment.url, what=str(error))
+                continue
             except PromoterError as error:
                 # A push that is refused for one model keeps nobody from being heard about another.
                 self._failed(error, now)

@@ -15,6 +15,7 @@ import structlog
 
 from promoter.control.act import Draft, Pushed, publish
 from promoter.control.offered_step import OfferedStep, keys_of, steps_of
+from promoter.control.refused_steps import RefusedSteps
 from promoter.control.respite import Respite
 from promoter.decisions.steps import PASSES
 from promoter.documents.pull_request_text import shown
@@ -65,7 +66,7 @@ class ByPullRequest:
         self._idle_since: datetime | None = None
         # A process before this one may have left one open.
         self._may_be_open = True
-        self._declined: set[str] = set()
+        self._refused = RefusedSteps()
         self._merged: tuple[int, datetime] | None = None
         self._push_refused: tuple[datetime, str] | None = None
         self._respite = Respite()
@@ -130,7 +131,7 @@ class ByPullRequest:
     def _by_pull_request(self, commit: Draft, *, takes_back: bool) -> Pushed:
         pull = self._open_pull_request()
         last = self._what_became() if pull is None else None
-        wanted = self._not_declined(commit)
+        wanted = self._not_refused(commit)
         if last is not None and self._is_on_its_way(last, wanted):
             raise self._waits(f"{last.url} is merged, and the branch does not show it yet")
         step = None if pull is None else self._standing(pull, wanted)
@@ -154,18 +155,14 @@ class ByPullRequest:
             found = next((one for one in listed if one.branch == self._branch), None)
         self._number = None if found is None else found.number
         if found is not None:
-            # Who opens it again has thought again.
-            self._declined -= read_keys(found.body)
+            self._refused.is_open(found)
         return found
 
     def _what_became(self) -> PullRequest | None:
         """The one before, None for none: a person may have closed it, or merged it while the branch was read."""
         last = self._forge.closed_pull_request(self._branch)
-        if last is not None and last.state is PullRequestState.CLOSED:
-            keys = read_keys(last.body)
-            if keys - self._declined:
-                log.warning("step.declined", number=last.number, url=last.url, title=last.title)
-            self._declined |= keys
+        if last is not None:
+            self._refused.learn(last)
         return last
 
     def _is_on_its_way(self, last: PullRequest, wanted: Draft) -> bool:
@@ -182,10 +179,10 @@ class ByPullRequest:
     def _keys(self, commit: Draft) -> dict[str, str]:
         return keys_of(self._repository, commit.parent, steps_of(self._repository, commit))
 
-    def _not_declined(self, commit: Draft) -> Draft:
+    def _not_refused(self, commit: Draft) -> Draft:
         """What of `commit` nobody refused. Raises StepWaits where nothing is left."""
-        left = commit.only([path for path, key in self._keys(commit).items() if key not in self._declined])
-        if left is None or not left.files:
+        left = self._refused.left_of(commit, self._keys(commit))
+        if left is None:
             # The same may be due for days, and is not asked about at each pass.
             self._respite.begin(commit.at)
             raise self._waits(

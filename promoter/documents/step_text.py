@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 from promoter.documents.pull_request_text import shown
 from promoter.domain.release import Release
@@ -16,6 +16,7 @@ from promoter.domain.release import Release
 _MARKER = re.compile(r"<!-- promoter: step((?: [0-9a-f]{16}){1,200}) -->", re.ASCII)
 _LONGEST_PARAGRAPH = 2000
 _MOST_NAMED = 200
+_LONGEST_SECTION = 25_000
 
 
 def key_of(path: str, before: str | None, deed: Release) -> str:
@@ -32,10 +33,21 @@ def body_of(message: str, keys: Collection[str], *, takes_back: bool) -> str:
     """The text of the pull request of a commit with this message. takes_back: it may not wait."""
     _, *paragraphs, trailers = message.rstrip().split("\n\n")
     marker = f"<!-- promoter: step {' '.join(sorted(keys)[:_MOST_NAMED])} -->" if keys else ""
-    told = [shown(paragraph, _LONGEST_PARAGRAPH) for paragraph in paragraphs]
-    quoted = trailers.replace("```", "")
+    told = _fitting([shown(paragraph, _LONGEST_PARAGRAPH) for paragraph in paragraphs])
+    quoted = "\n".join(_fitting(trailers.replace("```", "").split("\n")))
     details = f"<details><summary>What the promoter reads</summary>\n\n```\n{quoted}\n```\n\n</details>"
     return "\n\n".join([marker, *told, details, "---", _URGENT if takes_back else _WHO_MERGES]) + "\n"
+
+
+def _fitting(parts: Sequence[str]) -> Iterator[str]:
+    """As many as a forge takes: GitHub's limit is 65 536 characters for the whole."""
+    room = _LONGEST_SECTION
+    for count, part in enumerate(parts):
+        room -= len(part)
+        if room < 0:
+            yield f"and {len(parts) - count} more, in the commit's message"
+            return
+        yield part
 
 
 def read_keys(body: str) -> frozenset[str]:
