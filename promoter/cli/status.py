@@ -95,7 +95,7 @@ def _print_steps(found: tuple[OpenStep, ...] | str) -> None:
         screen.print(Text(f"\nWhether a step waits in a pull request is not known: {found}", style="red"))
         return
     for one in found:
-        screen.print(Text(f"\n{one.title}\n  {one.url} waits for {one.waits_for}"))
+        screen.print(Text(f"\n{one.title}\n  {one.url}\n  waits for {one.waits_for}"))
 
 
 def _limits_data(survey: Survey) -> dict[str, Any] | None:
