@@ -15,6 +15,7 @@ PromoterError
 │   └── ForgeUnavailable
 ├── HeadMoved               somebody pushed first; the pass is computed again, a way back goes onto the newer head
 ├── PushRefused             the server said no (hook, protected branch, lost lock)
+├── StepWaits               a commit is in a pull request that is not merged yet
 └── ForbiddenWrite          our own commit touched what it may not touch; a bug, never pushed
 """
 
@@ -95,6 +96,10 @@ class HeadMoved(PromoterError):
 
 class PushRefused(PromoterError):
     """The server refused the push: a hook, a protected branch or a lost lock."""
+
+
+class StepWaits(PromoterError):
+    """A commit is in a pull request that is not merged yet, or is not to be opened; the text says what it waits for."""
 
 
 class ForbiddenWrite(PromoterError):

@@ -12,7 +12,7 @@ from promoter.domain.measurements import LatencyProfile, Measurements
 from promoter.domain.names import ServedModel
 from promoter.domain.notice import Notified, Route, Severity
 from promoter.domain.preflight import Preflight, PreflightRequest
-from promoter.domain.pull_request import CommitStatus, PullRequest, Said, Speaker
+from promoter.domain.pull_request import Checks, CommitStatus, PullRequest, Said, Speaker
 from promoter.domain.repository import Change, Commit, Inventory, Revision
 from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, ModelVersion, StoredVersion, Sweep, Wanted
@@ -168,6 +168,17 @@ class Forge(Protocol):
 
     def close_pull_request(self, number: int, reason: str) -> None:
         """Say why as a comment, and close it without merging. reason: Markdown."""
+
+    def checks(self, revision: Revision) -> Checks:
+        """What is known of a commit's checks. `promoter/rollout` is none; those that have not begun are not known."""
+
+    def merge_pull_request(self, number: int, head: Revision) -> str | None:
+        """Merge the pull request whose newest commit is `head`, so that this commit gets onto the branch as it is.
+
+        None where the forge says that it did; otherwise its words on why it does not, or not yet. A fast-forward where
+        the forge has such a merge; otherwise a merge commit, and then the rules of the branch have to keep out what is
+        not up to date.
+        """
 
     def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
         """What was written on a pull request since then, the oldest first. Of very many, the newest."""

@@ -25,6 +25,8 @@ from promoter.errors import InvalidName, InvalidSettings
 
 PREFIX = "PROMOTER_"
 ForgeKind = Literal["gitea", "github", "gitlab"]
+# How commits get onto the branch.
+CommitsBy = Literal["push", "pull-request"]
 _MODEL_PUBLIC_KEY = "MODEL_PUBLIC_KEY"
 _NOTIFY = "NOTIFY"
 
@@ -34,7 +36,8 @@ class GitHubApp:
     """A GitHub App that is installed on the repository.
 
     app: its client id, or its id. url: the repository's page. installation: the number, None to ask GitHub for it.
-    asks: whether its tokens have to open pull requests, beside reading and writing code.
+    asks: whether its tokens have to open pull requests, beside reading and writing code. merges: whether they have to
+    merge them as well, when their checks have passed.
     """
 
     app: str
@@ -42,6 +45,7 @@ class GitHubApp:
     url: str
     installation: int | None
     asks: bool
+    merges: bool
 
 
 # Where a token comes from: a file, or whoever makes tokens.
@@ -109,7 +113,8 @@ class Settings:
 
     workflows: None where preflights cannot run as workflows. listen: None opens no port. lease: None makes passes
     whoever else does. notify: the file of routes for notifications, None for none. forge: None where nobody is asked by
-    pull requests. webhook_secret_file: None where no webhook is listened to.
+    pull requests. webhook_secret_file: None where no webhook is listened to. commits: by pull request with a
+    forge only.
     """
 
     git: GitRemote
@@ -131,6 +136,7 @@ class Settings:
     notify: Path | None
     forge: ForgeServer | None = None
     webhook_secret_file: Path | None = None
+    commits: CommitsBy = "push"
 
 
 def git_remote(environment: Mapping[str, str]) -> GitRemote:
@@ -183,6 +189,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         notify=read.path(_NOTIFY),
         forge=_forge(read, app),
         webhook_secret_file=_webhook_secret(read),
+        commits=_commits(read),
     )
     read.done()
     return built
@@ -254,7 +261,8 @@ def _github_app(read: _Reader) -> GitHubApp | None:
         named = "PROMOTER_FORGE" if forge else "PROMOTER_REPOSITORY"
         read.fault("GITHUB_APP", f"is set, and {named} is no repository on GitHub by https://")
     number = int(installation) if installation.isdecimal() else None
-    return GitHubApp(app, key_file or Path(), page, number, asks=bool(forge))
+    merges = read.text("COMMITS", "") == "pull-request"
+    return GitHubApp(app, key_file or Path(), page, number, asks=bool(forge), merges=merges)
 
 
 def _without_user(url: str) -> str:
@@ -284,6 +292,14 @@ def _forge(read: _Reader, app: GitHubApp | None) -> ForgeServer | None:
         read.fault("FORGE_TOKEN_FILE", "is not set, and PROMOTER_FORGE needs a token")
         return None
     return ForgeServer(cast("ForgeKind", kind), url, token_from, read.path("FORGE_RIGHTS_TOKEN_FILE"))
+
+
+def _commits(read: _Reader) -> CommitsBy:
+    if read.choice("COMMITS", get_args(CommitsBy)) != "pull-request":
+        return "push"
+    if not read.text("FORGE", ""):
+        read.fault("COMMITS", "is pull-request, and PROMOTER_FORGE is not set: without a forge there are none")
+    return "pull-request"
 
 
 def _webhook_secret(read: _Reader) -> Path | None:

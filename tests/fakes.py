@@ -20,14 +20,16 @@ from promoter.control.approvals import Approvals
 from promoter.control.comments import Comments
 from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
+from promoter.control.pull_request_steps import ByPullRequest
 from promoter.control.reconcile import Reconciler
 from promoter.control.statuses import Statuses
+from promoter.decisions.steps import COMMANDS, PASSES
 from promoter.documents.release_file import parse_release
 from promoter.domain.application import Application, Deployment, Health, Operation, OperationPhase, Pod, SyncStatus
 from promoter.domain.measurements import LatencyProfile, LatencySeries, Measurements, RequestSeries, TargetSeries
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import ClusterTraits
-from promoter.domain.pull_request import PullRequest, PullRequestState, Said, Speaker
+from promoter.domain.pull_request import Checks, PullRequest, PullRequestState, Said, Speaker
 from promoter.domain.repository import Change, Commit, Inventory
 from promoter.domain.sync_windows import SyncWindows
 from promoter.domain.version import IncompleteVersion, Listing, StoredVersion, Sweep
@@ -67,17 +69,28 @@ class FakeRepository:
     lose_answer: bool = False
     pushes: int = 0
     offered: dict = field(default_factory=dict)
+    made: dict = field(default_factory=dict)
     _known: str | None = None
 
     def offer(self, branch, parent, files, message, at):
         """A branch with one commit: what its files are, on what, and how often it was pushed."""
-        self._find(parent)
+        entry = self._entry(self._find(parent), files, message, "promoter", at)
         pushes = self.offered[branch]["pushes"] + 1 if branch in self.offered else 1
         self.offered[branch] = {"parent": parent, "files": files, "message": message, "pushes": pushes}
-        return hashlib.sha1(repr((parent, sorted(files.items()), message, at)).encode()).hexdigest()
+        self.offered[branch]["id"] = entry["id"]
+        self.made[entry["id"]] = entry
+        return entry["id"]
+
+    def fast_forward(self, revision):
+        """What a forge makes of a merge without a commit: the branch is at one that was offered."""
+        self.commits.append(self.made[revision])
 
     def commit(self, files, message, author, *, at=None, parent=None, committer=None):
         base = self.commits[-1] if parent is None and self.commits else parent
+        self.commits.append(self._entry(base, files, message, author, at, committer))
+        return self.commits[-1]["id"]
+
+    def _entry(self, base, files, message, author, at=None, committer=None):
         tree = dict(base["tree"]) if base else {}
         for path, content in files.items():
             if content is None:
@@ -88,9 +101,7 @@ class FakeRepository:
         parent_id = base["id"] if base else None
         seed = repr((parent_id, sorted(tree.items()), message, at, author))
         made = {"id": hashlib.sha1(seed.encode()).hexdigest(), "parent": parent_id, "tree": tree, "message": message}
-        made |= {"at": at, "author": author, "ours": (committer or author) == "promoter"}
-        self.commits.append(made)
-        return made["id"]
+        return made | {"at": at, "author": author, "ours": (committer or author) == "promoter"}
 
     def person(self, files, message="A person's commit", author="Ada", committer=None):
         return self.commit(files, message, author, committer=committer)
@@ -116,7 +127,7 @@ class FakeRepository:
         return self.commits[-1]
 
     def _find(self, revision):
-        return next(entry for entry in self.commits if entry["id"] == revision)
+        return self.made.get(revision) or next(entry for entry in self.commits if entry["id"] == revision)
 
     def fetch(self):
         if self.unreachable:
@@ -142,6 +153,8 @@ class FakeRepository:
 
     def contains(self, descendant, ancestor):
         ids = [entry["id"] for entry in self.commits]
+        if descendant == ancestor:
+            return descendant in ids or descendant in self.made
         return descendant in ids and ancestor in ids and ids.index(ancestor) <= ids.index(descendant)
 
     def last_change(self, revision, path):
@@ -158,6 +171,8 @@ class FakeRepository:
         return sum(entry["ours"] and entry["at"] > moment for entry in self.commits)
 
     def log(self, revision, folder=None, limit=50):
+        if revision in self.made and self._find(revision) not in self.commits:
+            return (self._as_commit(self._find(revision)),)[:limit]
         return tuple(self._as_commit(entry) for entry in reversed(self.commits))[:limit]
 
     def resolve(self, head, text):
@@ -246,6 +261,8 @@ class World:
         now=NOON,
         repository=None,
         forge=None,
+        *,
+        by_pull_request=False,
     ):
         self.now = now
         self.rate = rate
@@ -256,6 +273,7 @@ class World:
         self.cluster = FakeCluster(self)
         self.metrics = FakeMetrics(self)
         self.preflights = None
+        self.by_pull_request = by_pull_request
         self.forge = forge or FakeForge(self.repository, clock=lambda: self.now)
         text = "release: {}\n"
         if stable:
@@ -274,9 +292,12 @@ class World:
         """A new promoter process: nothing is carried over but what is in the ports."""
         self.ports = Ports(self.repository, self.store, self.metrics, self.cluster, self.preflights)
         observer = Observer(self.ports, self.traits, timedelta(seconds=5))
-        self.reconciler = Reconciler(self.ports, observer)
+        ways = [None, None]
+        if self.by_pull_request:
+            ways = [ByPullRequest(self.repository, self.forge, branch) for branch in (PASSES, COMMANDS)]
+        self.reconciler = Reconciler(self.ports, observer, ways[0])
         tells = Statuses(self.forge, lambda served: f"https://argocd.example/applications/{served.application}")
-        people = [tells, Approvals(self.repository, self.forge), Comments(self.repository, self.forge)]
+        people = [tells, Approvals(self.repository, self.forge), Comments(self.repository, self.forge, ways[1])]
         self.loop = Loop(self.reconciler, timedelta(seconds=5), clock=lambda: self.now, audiences=people)
 
     @property
@@ -324,7 +345,10 @@ class World:
 
 @dataclass
 class FakeForge:
-    """Pull requests in a dictionary by number; `merge` does what a person does by the button."""
+    """Pull requests in a dictionary by number; `merge` does what a person does by the button.
+
+    found: what checks say of a commit, by its id; those of others have passed. rule: why the branch takes no merge.
+    """
 
     repository: FakeRepository
     pulls: dict = field(default_factory=dict)
@@ -335,6 +359,9 @@ class FakeForge:
     asked_for_labels: int = 0
     writers: dict = field(default_factory=lambda: {"ada": True, "eve": False})
     statuses: dict = field(default_factory=lambda: defaultdict(list))
+    found: dict = field(default_factory=lambda: defaultdict(Checks))
+    rule: str | None = None
+    lose_answer: bool = False
     calls: int = 0
     down: str | None = None
 
@@ -345,7 +372,41 @@ class FakeForge:
 
     def open_pull_requests(self, prefix):
         self._called()
-        return tuple(one for one in self.open if one.branch.startswith(prefix))
+        return tuple(self._shown(one) for one in self.open if one.branch.startswith(prefix))
+
+    def _shown(self, one):
+        """With the head that its branch has, as long as it is open."""
+        known = one.state is PullRequestState.OPEN and one.branch in self.repository.offered
+        return replace(one, head=self.repository.offered[one.branch]["id"]) if known else one
+
+    def pull_request(self, number):
+        self._called()
+        return self._shown(self.pulls[number])
+
+    def checks(self, revision):
+        self._called()
+        return self.found[revision]
+
+    def merge_pull_request(self, number, head):
+        self._called()
+        one = self._shown(self.pulls[number])
+        assert one.state is PullRequestState.OPEN
+        if one.head != head:
+            return "head out of date"
+        if self.repository.head["id"] != self.repository.offered[one.branch]["parent"]:
+            return "it is not up to date"
+        if self.rule:
+            return self.rule
+        self.merge_as_it_is(number)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise ForgeUnavailable("the answer to the merge was lost")
+        return None
+
+    def merge_as_it_is(self, number):
+        """A fast-forward, whoever has it made."""
+        self.pulls[number] = replace(self._shown(self.pulls[number]), state=PullRequestState.MERGED)
+        self.repository.fast_forward(self.pulls[number].head)
 
     @property
     def open(self):
@@ -377,10 +438,6 @@ class FakeForge:
     def comment(self, number, body):
         self._called()
         self.speak(number, body, "promoter")
-
-    def pull_request(self, number):
-        self._called()
-        return self.pulls[number]
 
     def comments(self, number, since):
         self._called()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -127,8 +128,12 @@ PAGE = {"PROMOTER_FORGE": "github+https://github.com/shop/models"}
 
 def test_a_github_app_serves_git_and_the_forge():
     told = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP)
-    app = GitHubApp("Iv23liAbCdEf", Path("/run/secrets/app.pem"), "https://github.com/shop/models", None, asks=True)
+    app = GitHubApp(
+        "Iv23liAbCdEf", Path("/run/secrets/app.pem"), "https://github.com/shop/models", None, asks=True, merges=False
+    )
     assert told.git.token_from == told.forge.token_from == app
+    merging = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | {"PROMOTER_COMMITS": "pull-request"})
+    assert merging.forge.token_from == replace(app, merges=True)
     numbered = settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | {"PROMOTER_GITHUB_APP_INSTALLATION": "4711"})
     assert numbered.forge.token_from.installation == 4711
 
@@ -165,9 +170,18 @@ def test_a_github_app_that_cannot_be_used_is_named(changed, sentence):
         settings(ENVIRONMENT | ON_GITHUB | PAGE | APP | changed)
 
 
+def test_commits_are_pushed_unless_they_are_to_go_by_pull_request_to_a_forge():
+    assert settings(ENVIRONMENT).commits == "push"
+    forge = {"PROMOTER_FORGE": "gitea+https://git.example.com/shop/models", "PROMOTER_GIT_TOKEN_FILE": "/a"}
+    assert settings(ENVIRONMENT | forge).commits == "push"
+    assert settings(ENVIRONMENT | forge | {"PROMOTER_COMMITS": "pull-request"}).commits == "pull-request"
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
+        ({"PROMOTER_COMMITS": "pull-request"}, "PROMOTER_FORGE is not set: without a forge there are none"),
+        ({"PROMOTER_COMMITS": "merge"}, "PROMOTER_COMMITS is 'merge'; use push or pull-request"),
         ({"PROMOTER_FORGE": "https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
         ({"PROMOTER_FORGE": "gogs+https://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),
         ({"PROMOTER_FORGE": "gitea+ssh://git.example.com/shop/models"}, "write gitea+, github+ or gitlab+"),

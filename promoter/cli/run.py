@@ -121,7 +121,8 @@ def _pass(passes: Reconciler, *, dry_run: bool) -> Survey:
         sys.exit(1)
     else:
         pushed = passes.act(survey)
-        click.echo(f"pushed {pushed.revision}" if pushed else "nothing to push")
+        nothing = f"not on the branch yet: {passes.waiting}" if passes.waiting else "nothing to push"
+        click.echo(f"pushed {pushed.revision}" if pushed else nothing)
     return survey
 
 

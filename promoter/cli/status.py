@@ -15,8 +15,9 @@ from rich.text import Text
 
 from promoter.cli.options import console
 from promoter.cli.status_matrix import matrix_data, print_matrix
-from promoter.cli.wiring import reconciler, tells_errors, told
+from promoter.cli.wiring import open_steps, reconciler, tells_errors, told
 from promoter.control.across import across, arranged
+from promoter.control.open_steps import OpenStep
 from promoter.control.reconcile import Standing, Survey, Verdict
 from promoter.decisions.halt import paused_by
 from promoter.domain.action import ACTION_NAMES, Hold
@@ -38,14 +39,16 @@ def status(*, as_json: bool, everywhere: bool) -> None:
 
     Looks at Git, the store, Argo CD and Prometheus as a pass would, and writes nothing.
     """
-    looking = reconciler(told(), only_looks=True)
+    given = told()
+    looking = reconciler(given, only_looks=True)
     survey = looking.survey(datetime.now(UTC).replace(microsecond=0))
     if everywhere:
         _show_all(survey, looking.repository, as_json=as_json)
     elif as_json:
-        click.echo(json.dumps(_as_data(survey), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_data(survey) | _steps_data(open_steps(given)), indent=2, ensure_ascii=False))
     else:
         _print_tables(survey)
+        _print_steps(open_steps(given))
     if survey.stale is not None:
         sys.exit(1)
 
@@ -78,6 +81,22 @@ def _as_data(survey: Survey) -> dict[str, Any]:
         "limits": _limits_data(survey),
         "misnamed": [{"folder": entry.folder, "reason": entry.reason} for entry in survey.misnamed],
     }
+
+
+def _steps_data(found: tuple[OpenStep, ...] | str) -> dict[str, Any]:
+    """What waits in pull requests; null where the forge does not tell."""
+    if isinstance(found, str):
+        return {"open_steps": None}
+    return {"open_steps": [{"title": one.title, "url": one.url, "waits_for": one.waits_for} for one in found]}
+
+
+def _print_steps(found: tuple[OpenStep, ...] | str) -> None:
+    screen = Console(highlight=False)
+    if isinstance(found, str):
+        screen.print(Text(f"\nWhether a step waits in a pull request is not known: {found}", style="red"))
+        return
+    for one in found:
+        screen.print(Text(f"\n{one.title}\n  {one.url}\n  waits for {one.waits_for}"))
 
 
 def _limits_data(survey: Survey) -> dict[str, Any] | None:

@@ -35,9 +35,13 @@ from promoter.control.comments import Comments
 from promoter.control.explain import Explainer
 from promoter.control.notifier import Notifier
 from promoter.control.observe import Observer, Ports
+from promoter.control.open_steps import OpenStep, steps_that_wait
 from promoter.control.preflights import ChosenPreflights, UnaskedPreflights
+from promoter.control.publisher import ByPush, Publisher
+from promoter.control.pull_request_steps import ByPullRequest
 from promoter.control.reconcile import Reconciler
 from promoter.control.statuses import Statuses
+from promoter.decisions import steps
 from promoter.doctor.patient import Patient
 from promoter.documents.notify_file import parse_routes
 from promoter.domain.completeness import Completeness
@@ -46,7 +50,7 @@ from promoter.domain.preflight import PreflightPlace
 from promoter.domain.repository import Revision
 from promoter.domain.store_address import StoreAddress
 from promoter.domain.version import ModelVersion, StoredVersion
-from promoter.errors import InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError, RepositoryUnavailable
 from promoter.ports import Forge, Messenger, Preflights, Repository
 from promoter.settings import ForgeKind, ForgeServer, GitRemote, LeaseName, Settings, TokenFrom, git_remote, settings
 from promoter.telemetry import MeasuredPreflights, PassMetrics, measured
@@ -100,13 +104,14 @@ def _tokens(token_from: TokenFrom) -> Tokens:
 
     # Pull requests, comments on them, and `promoter/rollout`: GitHub's names for what the forge's port does.
     asks = {"pull_requests": "write", "statuses": "write"} if token_from.asks else {}
+    merges = {"checks": "read"} if token_from.merges else {}
     return AppTokens(
         AppIdentity(
             app=token_from.app,
             key_file=token_from.key_file,
             url=token_from.url,
             installation=token_from.installation,
-            permissions={"contents": "write", **asks},
+            permissions={"contents": "write", **asks, **merges},
         )
     )
 
@@ -209,7 +214,26 @@ def reconciler(given: Settings, *, only_looks: bool = False, metrics: PassMetric
     real = ports(given, starts_preflights=not only_looks)
     if metrics is not None:
         real = _measured(real, metrics)
-    return Reconciler(real, observer(given, real, tells_halves=only_looks))
+    return Reconciler(
+        real, observer(given, real, tells_halves=only_looks), _publisher(given, real.repository, steps.PASSES)
+    )
+
+
+def _publisher(given: Settings, git: Repository, branch: str) -> Publisher:
+    """How commits get onto the branch. branch: of their pull requests, where they go by these."""
+    if given.commits == "push" or given.forge is None:
+        return ByPush(git)
+    return ByPullRequest(git, forge(given.forge, given.git.branch), branch)
+
+
+def open_steps(given: Settings) -> tuple[OpenStep, ...] | str:
+    """The steps that wait in pull requests, or why the forge does not tell; none where commits are pushed."""
+    if given.commits == "push" or given.forge is None:
+        return ()
+    try:
+        return steps_that_wait(forge(given.forge, given.git.branch))
+    except ForgeUnavailable as error:
+        return str(error)
 
 
 _FORGES: dict[ForgeKind, Callable[[ForgePlace], Forge]] = {
@@ -249,7 +273,9 @@ def comments(given: Settings) -> tuple[Comments, ...]:
     if given.forge is None:
         return ()
     beside = given.git.clone.with_name(f"{given.git.clone.stem}-comments.git")
-    return (Comments(repository(replace(given.git, clone=beside)), forge(given.forge, given.git.branch)),)
+    git = repository(replace(given.git, clone=beside))
+    way = _publisher(given, git, steps.COMMANDS)
+    return (Comments(git, forge(given.forge, given.git.branch), way),)
 
 
 def statuses(given: Settings) -> tuple[Statuses, ...]:
@@ -263,7 +289,7 @@ def statuses(given: Settings) -> tuple[Statuses, ...]:
 
 def _measured(real: Ports, metrics: PassMetrics) -> Ports:
     return Ports(
-        measured(real.repository, "git", frozenset({"fetch", "publish"}), metrics),
+        measured(real.repository, "git", frozenset({"fetch", "publish", "offer"}), metrics),
         measured(real.store, "store", frozenset({"listing", "version", "sweep"}), metrics),
         measured(real.metrics, "prometheus", frozenset({"measurements", "latency_profile"}), metrics),
         measured(real.cluster, "argocd", frozenset({"application", "sync_windows"}), metrics),

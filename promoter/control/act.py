@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from promoter.decisions.start import outlook
@@ -19,12 +19,24 @@ from promoter.ports import Repository
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A commit that is not pushed yet. `files`: new content by path."""
+    """A commit that is not pushed yet. `files`: new content by path.
+
+    decisions: of a pass, one for each file; none behind a person's word.
+    """
 
     parent: Revision
     files: dict[str, bytes]
     message: str
     at: datetime
+    decisions: tuple[Decision, ...] = ()
+
+    def only(self, paths: Collection[str]) -> Draft | None:
+        """The part that changes `paths`, None for nothing. What has no decisions behind it has no parts."""
+        kept = {path: content for path, content in self.files.items() if path in paths}
+        if len(kept) == len(self.files):
+            return self
+        decisions = tuple(decision for decision in self.decisions if decision.served.release_path in paths)
+        return replace(self, files=kept, message=write_message(decisions), decisions=decisions) if decisions else None
 
 
 def draft(
@@ -47,7 +59,7 @@ def draft(
         decisions.append(Decision(seen.served, action, seen.release, after, seen.changed.revision, told))
     if not files:
         return None
-    return Draft(head, files, write_message(decisions), now)
+    return Draft(head, files, write_message(decisions), now, tuple(decisions))
 
 
 @dataclass(frozen=True, slots=True)

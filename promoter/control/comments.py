@@ -15,6 +15,7 @@ import structlog
 
 from promoter.control.act import Draft
 from promoter.control.loop import PassReport
+from promoter.control.publisher import ByPush, Publisher
 from promoter.control.reconcile import Survey
 from promoter.control.respite import Respite
 from promoter.control.verbs import Verbs, Word, carry_out
@@ -29,7 +30,7 @@ from promoter.domain.observation import Observation
 from promoter.domain.policy import Approval
 from promoter.domain.pull_request import PullRequest, Said, Speaker
 from promoter.domain.repository import Commit, Revision
-from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError
+from promoter.errors import ForgeUnavailable, InvalidInput, PromoterError, StepWaits
 from promoter.ports import Forge, Repository
 
 # How often they are read: while a version has requests that somebody may want back, and otherwise.
@@ -66,9 +67,11 @@ class Comments:
     remembers only what spares questions.
     """
 
-    def __init__(self, repository: Repository, forge: Forge) -> None:
+    def __init__(self, repository: Repository, forge: Forge, publisher: Publisher | None = None) -> None:
+        """publisher: how commits get onto the branch; None pushes them."""
         self._repository = repository
         self._forge = forge
+        self._publisher: Publisher = publisher or ByPush(repository)
         # An answer is found in the forge again, but for one that another account of the promoter's gave.
         self._answered: set[str] = set()
         self._stuck: set[str] = set()
@@ -98,6 +101,7 @@ class Comments:
         try:
             for listened in self._listened(survey):
                 self._hear(listened, survey.at)
+            self._publisher.rest(survey.at, {})
         except ForgeUnavailable as error:
             # Each question may take its whole time limit, so the rest is not asked either.
             self._failed(error, survey.at)
@@ -164,6 +168,10 @@ class Comments:
                 text = self._answer(listened, said, command, now)
             except ForgeUnavailable:
                 raise
+            except StepWaits as error:
+                # The next look goes on with it, and answers when it is done.
+                log.info("command.waits", url=said.url, what=str(error))
+                continue
             except PromoterError as error:
                 # A push that is refused for one model keeps nobody from being heard about another.
                 self._failed(error, now)
@@ -238,7 +246,7 @@ class Comments:
             return replace(draft, message=by_comment(draft.message, f"{person}{address}", said.url))
 
         try:
-            draft, revision = carry_out(self._repository, plan)
+            draft, revision = carry_out(self._repository, plan, self._publisher)
         except _MadeMeanwhile as found_now:
             return found_now.commit, True
         return Commit(revision, draft.at, "", draft.message, ours=True, parent=draft.parent), False

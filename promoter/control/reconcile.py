@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from promoter.control.act import Draft, Pushed, draft, publish, renewed
+from promoter.control.act import Draft, Pushed, draft, renewed
 from promoter.control.observe import Observer, Ports
+from promoter.control.publisher import ByPush, Publisher
 from promoter.decisions.line import stop_the_line
 from promoter.decisions.rollout import decide
 from promoter.decisions.sharing import Use, in_flight, share, use
@@ -20,7 +21,7 @@ from promoter.domain.observation import Observation
 from promoter.domain.release import Release
 from promoter.domain.repository import MisnamedFolder, Revision
 from promoter.domain.shared_limits import SharedLimits
-from promoter.errors import HeadMoved, InvalidInput, PromoterError, RepositoryUnavailable
+from promoter.errors import HeadMoved, InvalidInput, PromoterError, RepositoryUnavailable, StepWaits
 from promoter.ports import Repository
 
 # Git hosts advise six pushes a minute and repository.
@@ -93,9 +94,11 @@ class Survey:
 class Reconciler:
     """Passes over one repository."""
 
-    def __init__(self, ports: Ports, observer: Observer) -> None:
+    def __init__(self, ports: Ports, observer: Observer, publisher: Publisher | None = None) -> None:
+        """publisher: how commits get onto the branch; None pushes them."""
         self._ports = ports
         self._observer = observer
+        self._publisher: Publisher = publisher or ByPush(ports.repository)
         # The commit that changed each release.yaml last, as the pass before saw it. A fresh process does without.
         self._changed: dict[ServedModel, Revision] = {}
         self._own: Revision | None = None
@@ -104,6 +107,11 @@ class Reconciler:
     def repository(self) -> Repository:
         """What the passes are over. It serves one thread at a time."""
         return self._ports.repository
+
+    @property
+    def waiting(self) -> str:
+        """What the commit that `act` did not get onto the branch waits for; empty for none."""
+        return self._publisher.waiting
 
     def survey(self, now: datetime) -> Survey:
         """Observe and decide; nothing is written. Raises RepositoryUnavailable where no head was ever known.
@@ -136,14 +144,19 @@ class Reconciler:
         return preflights is not None and preflights.settle()
 
     def act(self, survey: Survey) -> Pushed | None:
-        """Push the commit of `survey` and make Argo CD look; None where there was nothing to push.
+        """Publish the commit of `survey` and make Argo CD look; None where nothing got onto the branch.
 
         Where somebody pushed first, ways back go onto the newer head at once, and everything else waits for the next
         pass. Raises HeadMoved, PushRefused, RepositoryUnavailable.
         """
         if survey.draft is None:
+            reasons = {one.served.release_path: f"{one.served}: {one.action.reason}" for one in survey.verdicts}
+            self._publisher.rest(survey.at, reasons)
             return None
-        pushed = self._pushed(survey, survey.draft)
+        try:
+            pushed = self._pushed(survey, survey.draft)
+        except StepWaits:
+            return None
         self._own = pushed.revision
         changed = [verdict.served for verdict in survey.verdicts if verdict.served.release_path in pushed.draft.files]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -154,13 +167,13 @@ class Reconciler:
         repository = self._ports.repository
         for _ in range(_RENEWALS):
             try:
-                return publish(repository, commit)
+                return self._publisher.publish(commit)
             except HeadMoved:
                 again = renewed(repository, survey.ways_back, survey.head, survey.at)
                 if again is None:
                     raise
                 commit = again
-        return publish(repository, commit)
+        return self._publisher.publish(commit)
 
     def _refresh(self, served: ServedModel) -> None:
         """A hint that spares Argo CD's polling interval; the next pass sees whether it worked."""

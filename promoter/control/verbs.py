@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from promoter.control.act import Draft, publish
+from promoter.control.act import Draft
 from promoter.control.backwards import last_stable, lately_stable
 from promoter.control.naming import scope_of, served_model
+from promoter.control.publisher import ByPush, Publisher
 from promoter.decisions.halt import halted_by
 from promoter.decisions.verbs import (
     paused,
@@ -70,22 +71,24 @@ class Word:
             raise InvalidInput("the reason is empty: say in a sentence why, for those who read the history")
 
 
-def carry_out(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
-    """Push what `plan` makes of the head, and of a newer head where somebody pushed first.
+def carry_out(repository: Repository, plan: Plan, publisher: Publisher | None = None) -> tuple[Draft, Revision]:
+    """Publish what `plan` makes of the head, and of a newer head where somebody pushed first.
 
-    Raises HeadMoved where that happened five times, and what `plan` and Repository.publish raise.
+    publisher: how it gets onto the branch; None pushes it. Raises HeadMoved where that happened five times, and what
+    `plan` and Publisher.publish raise.
     """
+    way = publisher or ByPush(repository)
     for _ in range(_TRIES - 1):
         try:
-            return _once(repository, plan)
+            return _once(repository, plan, way)
         except HeadMoved:
             continue
-    return _once(repository, plan)
+    return _once(repository, plan, way)
 
 
-def _once(repository: Repository, plan: Plan) -> tuple[Draft, Revision]:
+def _once(repository: Repository, plan: Plan, way: Publisher) -> tuple[Draft, Revision]:
     draft = plan(repository.fetch())
-    return draft, publish(repository, draft).revision
+    return draft, way.publish(draft).revision
 
 
 class Verbs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from promoter.decisions.steps import STEPS
 from promoter.doctor.finding import Check, Finding, failure, ok, untold, warning
 from promoter.doctor.patient import Patient
 from promoter.documents.policy_file import parse_policy
@@ -30,6 +31,12 @@ def pushable(patient: Patient) -> Iterator[Finding]:
         patient.repository.rehearse_push(patient.head)
     except PushRefused as error:
         yield failure(str(error), "Give the promoter's account write access to this one repository")
+        return
+    if patient.settings.commits == "pull-request":
+        yield ok(
+            f"the server takes pushes from this account, which offers steps on {STEPS}*; whether it may merge them "
+            f"into {patient.settings.git.branch} is told by real merges only"
+        )
         return
     yield ok("the server takes pushes from this account; rules about branches and files are told by real pushes only")
 

@@ -38,6 +38,7 @@ from promoter.errors import InvalidName
 _PARENT_DIGITS = 12
 _LONGEST_OUTLOOK = 800
 
+_PREFIX = "Promoter-"
 _MODEL = "Promoter-Model"
 _ACTION = "Promoter-Action"
 _EVIDENCE = "Promoter-Evidence"
@@ -91,6 +92,13 @@ def write_message(decisions: Sequence[Decision]) -> str:
     # Git reads trailers from the last paragraph only, so all of them stand there.
     trailers = "\n".join(line for decision in decisions for line in _trailers(decision))
     return "\n\n".join([subject, *sections, trailers]) + "\n"
+
+
+def is_step(message: str) -> bool:
+    """Whether it is the message of a step, and not of a question to people: it ends with trailers of ours."""
+    last = message.replace("\r\n", "\n").rstrip().rpartition("\n\n")[2]
+    matches = map(_TRAILER.fullmatch, last.split("\n"))
+    return any(match is not None and match[1].startswith(_PREFIX) for match in matches)
 
 
 def read_trailers(message: str) -> tuple[DecisionRecord, ...]:

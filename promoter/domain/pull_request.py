@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from promoter.domain.repository import Revision
 
+_MOST_NAMED = 5
+
 
 class PullRequestState(StrEnum):
     """CLOSED: without having been merged."""
@@ -35,6 +37,21 @@ class PullRequest:
     mergeable: bool | None = None
     labels: tuple[str, ...] = ()
     author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What others found about a commit, by the names of their checks. Those that passed need no word."""
+
+    pending: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    @property
+    def waits_for(self) -> str | None:
+        """A few words on why the commit is not to be merged yet, None where nothing is against it."""
+        if self.failed:
+            return f"failed: {_named(self.failed)}"
+        return f"not over yet: {_named(self.pending)}" if self.pending else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +97,8 @@ class CommitStatus:
     state: CommitState
     description: str
     url: str | None = None
+
+
+def _named(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

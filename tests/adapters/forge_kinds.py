@@ -97,6 +97,29 @@ class GiteaKind:
     def comments(self, number):
         return [found["body"] for found in self._gitea.api("GET", f"/repos/{self._path}/issues/{number}/comments")]
 
+    def check(self, revision, name, state):
+        """What a check says of a commit: success, failure, or pending."""
+        said = {"state": state, "context": name, "description": "by a test"}
+        self._gitea.api("POST", f"/repos/{self._path}/statuses/{revision}", said)
+
+    def requires(self, name):
+        """Nobody pushes to the branch, and what is merged has passed this check."""
+        rules = {
+            "rule_name": "main",
+            "enable_push": False,
+            "enable_status_check": True,
+            "status_check_contexts": [name],
+        }
+        self._gitea.api("POST", f"/repos/{self._path}/branch_protections", rules | {"block_admin_merge_override": True})
+
+    def moves_on(self):
+        """Somebody commits to the branch."""
+        self._write("moved.txt", "on", {"branch": "main"})
+
+    def main(self):
+        """Where the branch is, and what is its newest change of a person's or ours."""
+        return self._gitea.api("GET", f"/repos/{self._path}/branches/main")["commit"]["id"]
+
     def status(self, revision):
         """The newest of ours: state, description, link."""
         found = self._gitea.api("GET", f"/repos/{self._path}/commits/{revision}/status")["statuses"]
@@ -113,16 +136,41 @@ class _Documented:
         self._accounts = {"promoter": 1}
         self._rights = {}
         self._branches = {"main": FIRST}
+        self._bases, self._checks, self._required = {}, {}, []
         server.answers[""] = self._answer
         self._server = server
         self.place = place(f"{server.url}/shop/models", folder, "the-token")
 
     def branch(self, name):
         self._branches[name] = f"{len(self._branches) + 1:040x}"
+        self._bases[name] = self._branches["main"]
         return self._branches[name]
 
     def branches(self):
         return set(self._branches)
+
+    def check(self, revision, name, state):
+        self._checks.setdefault(revision, {})[name] = state
+
+    def requires(self, name):
+        self._required.append(name)
+
+    def moves_on(self):
+        self._branches["main"] = "f" * 40
+
+    def main(self):
+        return self._branches["main"]
+
+    def _head(self, found):
+        return self._branches.get(found["branch"], FIRST)
+
+    def _lacks(self, found):
+        """The required checks that its newest commit has not passed."""
+        checks = self._checks.get(self._head(found), {})
+        return [name for name in self._required if checks.get(name) != "success"]
+
+    def _is_behind(self, found):
+        return self._bases[found["branch"]] != self._branches["main"]
 
     def from_a_fork(self, name):
         return self._add(name, "From a fork", "", fork=True)
@@ -168,6 +216,11 @@ class _Documented:
     def status(self, revision):
         return self._statuses[revision]
 
+    def _about_more(self, *asked):
+        """What it answers to questions that it has parts of its own for; None where it is not asked about these."""
+        answers = (about(*asked) for about in (self._about_people, self._about_merges))
+        return next((answer for answer in answers if answer is not None), None)
+
     def _answer(self, handler):
         said = json.loads(handler.body) if handler.body else {}
         path, _, query = handler.path.partition("?")
@@ -185,6 +238,8 @@ _NOT_FOUND = (HTTPStatus.NOT_FOUND, {"message": "Not Found"})
 
 class GitHubKind(_Documented):
     """https://docs.github.com/en/rest?apiVersion=2022-11-28, as an Enterprise Server has it below /api/v3."""
+
+    hides_runs = False
 
     def __init__(self, server, folder):
         super().__init__(server, folder)
@@ -222,7 +277,7 @@ class GitHubKind(_Documented):
             found.update(said)
             # Only this call tells whether it can be merged; the list does not.
             return 200, self._pull(found) | {"merged": found["merged"], "mergeable": None}
-        if (answer := self._about_people(method, path, query, said)) is not None:
+        if (answer := self._about_more(method, path, query, said)) is not None:
             return answer
         if method == "DELETE" and (match := re.fullmatch(r"/git/refs/heads/(.+)", path)):
             gone = self._branches.pop(match[1], None)
@@ -234,6 +289,41 @@ class GitHubKind(_Documented):
             self._statuses[match[1]] = said["state"], said["description"], said.get("target_url")
             return 201, {"id": 1, **said}
         return _NOT_FOUND
+
+    def _about_merges(self, method, path, query, said):
+        """Checks are statuses where their name has a slash, and runs otherwise."""
+        if method == "GET" and (match := re.fullmatch(r"/commits/([0-9a-f]{40})/(status|check-runs)", path)):
+            found = self._checks.get(match[1], {})
+            if match[1] in self._statuses:
+                found = found | {"promoter/rollout": self._statuses[match[1]][0]}
+            assert query == "per_page=100"
+            if match[2] == "status":
+                listed = [{"context": name, "state": state} for name, state in found.items() if "/" in name]
+                return 200, {"state": "pending", "statuses": listed, "total_count": len(listed), "sha": match[1]}
+            if self.hides_runs:
+                return HTTPStatus.FORBIDDEN, {"message": "Resource not accessible by personal access token"}
+            runs = [
+                {"name": name, "status": "in_progress", "conclusion": None}
+                if state == "pending"
+                else {"name": name, "status": "completed", "conclusion": state}
+                for name, state in found.items()
+                if "/" not in name
+            ]
+            return 200, {"total_count": len(runs), "check_runs": runs}
+        if method == "PUT" and (match := re.fullmatch(r"/pulls/(\d+)/merge", path)):
+            assert said.keys() == {"merge_method", "sha"}
+            assert said["merge_method"] == "merge"
+            found = self._pulls[int(match[1])]
+            if said["sha"] != self._head(found):
+                return HTTPStatus.CONFLICT, {"message": "Head branch was modified. Review and try the merge again."}
+            if lacking := self._lacks(found):
+                return HTTPStatus.METHOD_NOT_ALLOWED, {"message": f'Required status check "{lacking[0]}" is expected.'}
+            if self._is_behind(found):
+                return HTTPStatus.METHOD_NOT_ALLOWED, {"message": "The head branch is not up to date."}
+            self.merge(int(match[1]))
+            self._branches["main"] = "a" * 40
+            return 200, {"sha": "a" * 40, "merged": True, "message": "Pull Request successfully merged"}
+        return None
 
     def _about_people(self, method, path, query, said):
         """What it answers to questions about comments and people; None where it is not asked about these."""
@@ -304,7 +394,7 @@ class GitHubKind(_Documented):
             "merged_at": "2026-11-22T20:16:34Z" if found["merged"] else None,
             "labels": [{"id": 1, "name": name} for name in self._labels.get(found["number"], [])],
             "user": {"login": "promoter", "id": 1},
-            "head": {"ref": found["branch"], "sha": FIRST, "repo": theirs if found["fork"] else ours},
+            "head": {"ref": found["branch"], "sha": self._head(found), "repo": theirs if found["fork"] else ours},
             "base": {"ref": "main", "sha": FIRST, "repo": ours},
         }
 
@@ -360,7 +450,7 @@ class GitLabKind(_Documented):
             if said.get("state_event") == "close":
                 found["state"] = "closed"
             return 200, self._request(found)
-        if (answer := self._about_people(method, path, query, said)) is not None:
+        if (answer := self._about_more(method, path, query, said)) is not None:
             return answer
         if method == "DELETE" and (match := re.fullmatch(r"/repository/branches/([^/]+)", path)):
             gone = self._branches.pop(unquote(match[1]), None)
@@ -373,6 +463,38 @@ class GitLabKind(_Documented):
             self._statuses[match[1]] = state, said["description"], said.get("target_url")
             return 201, {"id": 1, "status": said["state"]}
         return HTTPStatus.NOT_FOUND, {"error": "404 Not Found"}
+
+    def _about_merges(self, method, path, query, said):
+        """A project whose merge method is fast-forward."""
+        if method == "GET" and (match := re.fullmatch(r"/repository/commits/([0-9a-f]{40})/statuses", path)):
+            assert query == "per_page=100"
+            words = {"failure": "failed", "pending": "running"}
+            found = dict(self._checks.get(match[1], {}))
+            if match[1] in self._statuses:
+                found["promoter/rollout"] = self._statuses[match[1]][0]
+            listed = [
+                {"name": name, "status": words.get(state, state), "allow_failure": False}
+                for name, state in found.items()
+            ]
+            optional = {"name": "lint", "status": "failed", "allow_failure": True}
+            by_hand = {"name": "deploy", "status": "manual", "allow_failure": False}
+            return 200, [*listed, optional, by_hand]
+        if method == "PUT" and (match := re.fullmatch(r"/merge_requests/(\d+)/merge", path)):
+            assert said.keys() == {"sha", "squash"}
+            assert said["squash"] is False
+            found = self._pulls[int(match[1])]
+            if said["sha"] != self._head(found):
+                return HTTPStatus.CONFLICT, {"message": "SHA does not match HEAD of source branch"}
+            if self._lacks(found):
+                return HTTPStatus.METHOD_NOT_ALLOWED, {"message": "405 Method Not Allowed"}
+            if self._is_behind(found):
+                # The check of whether it can be merged may be late, and then it is said afterwards.
+                late = {"merge_error": "9:not fast forward. Please try again."}
+                return 200, self._request(found) | late
+            self.merge(int(match[1]))
+            self._branches["main"] = self._head(found)
+            return 200, self._request(found) | {"merge_error": None}
+        return None
 
     def _about_people(self, method, path, query, said):
         """What it answers to questions about comments and people; None where it is not asked about these."""
@@ -435,7 +557,7 @@ class GitLabKind(_Documented):
             "target_branch": "main",
             "source_project_id": 8 if found["fork"] else 7,
             "target_project_id": 7,
-            "sha": FIRST,
+            "sha": self._head(found),
             "labels": self._labels.get(found["number"], []),
             "author": {"id": 1, "username": "promoter", "name": "Promoter", "state": "active"},
             "detailed_merge_status": "checking",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from real_gitea import a_gitea
 from scripted_server import as_json, body, broken_off, silent, status
 
 from promoter.adapters.forges import ForgePlace, GiteaForge
-from promoter.domain.pull_request import CommitState, CommitStatus, PullRequestState
+from promoter.domain.pull_request import Checks, CommitState, CommitStatus, PullRequestState
 from promoter.errors import ForgeUnavailable, InvalidSettings
 from promoter.tokens import TokenFile
 
@@ -190,6 +191,84 @@ def test_the_newest_status_of_a_commit_is_the_one_that_is_shown(kind):
     assert kind.status(revision) == ("success", "live", link)
     kind.forge.set_status(revision, CommitStatus(CommitState.FAILURE, "reverted " + "x" * 100, link))
     assert kind.status(revision)[0] == "failure"
+
+
+def test_checks_are_told_by_their_names_and_our_own_status_is_none(kind):
+    revision = kind.branch(BRANCH)
+    assert kind.forge.checks(revision) == Checks()
+    for name, state in (("ci/test", "pending"), ("lint", "failure"), ("ci/build", "success")):
+        kind.check(revision, name, state)
+    kind.forge.set_status(revision, CommitStatus(CommitState.FAILURE, "reverted"))
+    assert kind.forge.checks(revision) == Checks(pending=("ci/test",), failed=("lint",))
+    assert kind.forge.checks(revision).waits_for == "failed: lint"
+    kind.check(revision, "lint", "success")
+    assert kind.forge.checks(revision).waits_for == "not over yet: ci/test"
+    kind.check(revision, "ci/test", "success")
+    assert kind.forge.checks(revision) == Checks()
+
+
+def test_a_pull_request_is_merged_as_it_is_once_its_required_check_has_passed(kind):
+    kind.requires("ci/test")
+    head = kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "a step", "").number
+    before = kind.main()
+
+    told = eventually_told(lambda: kind.forge.merge_pull_request(number, head))
+    assert told
+    assert (kind.main(), kind.forge.pull_request(number).state) == (before, PullRequestState.OPEN)
+
+    kind.check(head, "ci/test", "success")
+    assert eventually_merged(lambda: kind.forge.merge_pull_request(number, head)) is None
+    assert kind.forge.pull_request(number).state is PullRequestState.MERGED
+    # GitHub has a commit of its own for it.
+    assert kind.main() == head or isinstance(kind, GitHubKind)
+    assert kind.main() != before
+
+
+def test_a_pull_request_whose_head_is_another_commit_is_not_merged(kind):
+    kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "a step", "").number
+    before = kind.main()
+    assert eventually_told(lambda: kind.forge.merge_pull_request(number, "e" * 40))
+    assert (kind.main(), kind.forge.pull_request(number).state) == (before, PullRequestState.OPEN)
+
+
+def test_a_pull_request_that_is_not_up_to_date_is_not_merged(kind):
+    head = kind.branch(BRANCH)
+    number = kind.forge.open_pull_request(BRANCH, "a step", "").number
+    kind.moves_on()
+    before = kind.main()
+    assert eventually_told(lambda: kind.forge.merge_pull_request(number, head))
+    assert (kind.main(), kind.forge.pull_request(number).state) == (before, PullRequestState.OPEN)
+
+
+def test_on_github_a_token_that_may_not_see_runs_leaves_them_to_the_rules_of_the_branch(server, tmp_path):
+    kind = GitHubKind(server, tmp_path)
+    kind.hides_runs = True
+    revision = kind.branch(BRANCH)
+    kind.check(revision, "lint", "failure")
+    kind.check(revision, "ci/test", "pending")
+    assert kind.forge.checks(revision) == Checks(pending=("ci/test",))
+
+
+def eventually_told(merge):
+    """Why it is not merged, once the forge has found out whether it could be."""
+    for _ in range(100):
+        told = merge()
+        assert told is not None
+        if "try again later" not in told:
+            return told
+        time.sleep(0.1)
+    return told
+
+
+def eventually_merged(merge):
+    for _ in range(100):
+        told = merge()
+        if told is None or "try again later" not in told:
+            return told
+        time.sleep(0.1)
+    return told
 
 
 def test_what_does_not_exist_is_an_error_that_says_so(kind):

@@ -204,6 +204,8 @@ def test_who_has_no_stores_has_no_way_out_to_them():
         ("workflows.url", "", "/workflows/url"),
         ("timing.passInterval", "5", "/timing/passInterval"),
         ("timing.passInterval", "", "/timing/passInterval"),
+        ("forge.commits", "merge", "/forge/commits"),
+        ("forge.commits", "pull-request", "/forge/address"),
         ("replicaCount", 0, "/replicaCount"),
         ("podSecurity.runAsUser", 0, "/podSecurity/runAsUser"),
         ("extraEnv", [{"name": "PROMOTER_LEASE", "value": ""}], "/extraEnv/0/name"),

@@ -16,7 +16,7 @@ def _remote(app, folder):
 
 
 def test_an_apps_tokens_are_renewed_in_one_place_for_every_thread(tmp_path):
-    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", URL, None, asks=True)
+    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", URL, None, asks=True, merges=False)
     remote = _remote(app, tmp_path)
     server = ForgeServer("github", URL, app)
     shared = wiring.repository(remote)._settings.tokens
@@ -25,8 +25,14 @@ def test_an_apps_tokens_are_renewed_in_one_place_for_every_thread(tmp_path):
     assert shared._identity.permissions == {"contents": "write", "pull_requests": "write", "statuses": "write"}
 
 
+def test_an_app_that_merges_has_to_see_checks(tmp_path):
+    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", URL, None, asks=True, merges=True)
+    permissions = wiring.repository(_remote(app, tmp_path))._settings.tokens._identity.permissions
+    assert permissions == {"contents": "write", "pull_requests": "write", "statuses": "write", "checks": "read"}
+
+
 def test_an_app_that_serves_git_alone_asks_for_no_more(tmp_path):
-    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", URL, 4711, asks=False)
+    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", URL, 4711, asks=False, merges=False)
     identity = wiring.repository(_remote(app, tmp_path))._settings.tokens._identity
     assert (identity.permissions, identity.installation) == ({"contents": "write"}, 4711)
 

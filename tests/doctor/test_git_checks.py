@@ -39,6 +39,11 @@ def test_a_push_is_tried_without_sending_anything(patient, remote, git_server):
     assert remote.head == before
 
 
+def test_where_steps_go_by_pull_request_a_push_is_one_of_their_branches(patient):
+    [found] = look(patient(commits="pull-request"), "push").findings
+    assert "offers steps on promoter-steps/*; whether it may merge them into main is told by real merges" in found.what
+
+
 def test_an_account_that_may_not_push_is_found_out(patient, git_server):
     git_server.status_of_pushes = 403
     result = look(patient(), "push")

@@ -69,15 +69,13 @@ class ProtectedRepository:
             if not self._gitea.api("GET", f"/repos/{self.path}")["empty"]:
                 break
             time.sleep(0.1)
-        rules = {
-            "rule_name": "main",
-            "enable_push": False,
-            "required_approvals": 1,
-            "unprotected_file_patterns": "environments/**/release.yaml",
-            "block_admin_merge_override": True,
-        }
+        rules = {"rule_name": "main", "enable_push": False, "block_admin_merge_override": True} | self.rules()
         self._gitea.api("POST", f"/repos/{self.path}/branch_protections", rules)
         self._repository.fetch()
+
+    def rules(self):
+        """What the branch asks besides."""
+        return {"required_approvals": 1, "unprotected_file_patterns": "environments/**/release.yaml"}
 
     def push_refused(self, path: str) -> str:
         """What the server says to a push of another file by the promoter's account."""
@@ -165,3 +163,39 @@ class ProtectedRepository:
         words = ("git", *who, *words)
         done = subprocess.run(words, cwd=folder, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+class SealedRepository(ProtectedRepository):
+    """Nobody at all may push to the branch, and what is merged has passed `ci/test`, which `run_checks` is."""
+
+    def rules(self):
+        return {"enable_status_check": True, "status_check_contexts": ["ci/test"]}
+
+    def run_checks(self, state="success"):
+        """What a CI would find of every open pull request's newest commit."""
+        for one in self._gitea.api("GET", f"/repos/{self.path}/pulls?state=open"):
+            said = {"state": state, "context": "ci/test", "description": "by a test"}
+            self._gitea.api("POST", f"/repos/{self.path}/statuses/{one['head']['sha']}", said)
+
+    def merge_by_hand(self, number):
+        """Ada merges, by a merge commit, as the button does if nobody chose another way."""
+        self._gitea.merge(self.path, number, self._adas_token, "merge")
+
+    def merged(self):
+        """The newest commits of the pull requests that were merged, the oldest first."""
+        found = self._gitea.api("GET", f"/repos/{self.path}/pulls?state=closed&limit=50")
+        return [one["head"]["sha"] for one in sorted(found, key=lambda one: one["number"]) if one["merged"]]
+
+    def on_branch(self):
+        """Every commit after the first one, the oldest first, as the promoter reads them; and their hashes by Git."""
+        commits = self._repository.log(self._repository.fetch(), None, 100)[:-1][::-1]
+        by_git = self._git_says("rev-list", "--reverse", "main").split()[1:]
+        return commits, by_git
+
+    def _git_says(self, *words):
+        where = self._folder / "looked-at.git"
+        if not where.exists():
+            self._git(self._folder, "clone", "--quiet", "--bare", self._address(self._adas_token), str(where))
+        self._git(where, "fetch", "--quiet", self._address(self._adas_token), "+main:main")
+        words = ("git", "-C", str(where), *words)
+        return subprocess.run(words, env=_ENVIRONMENT, capture_output=True, text=True, check=True).stdout

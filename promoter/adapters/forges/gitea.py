@@ -10,8 +10,12 @@ from urllib.parse import quote
 
 from promoter.adapters.forges.github import GitHubForge
 from promoter.adapters.forges.place import ForgePlace
-from promoter.adapters.forges.rest import MOST_PAGES, PAGE, ForgeApi, as_documented
-from promoter.domain.pull_request import Said
+from promoter.adapters.forges.rest import MOST_PAGES, PAGE, ForgeApi, SaidNo, as_documented, checks_of
+from promoter.domain.pull_request import Checks, Said
+from promoter.domain.repository import Revision
+
+# The style is not allowed, a check or a review is missing, it may not be known yet; or its head is another one.
+_NOT_MERGED = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 
 
 class GiteaForge(GitHubForge):
@@ -54,3 +58,14 @@ class GiteaForge(GitHubForge):
 
     def delete_branch(self, branch: str) -> None:
         self._api.send("DELETE", f"{self._path}/branches/{quote(branch, safe='')}", gone=HTTPStatus.NOT_FOUND)
+
+    def checks(self, revision: Revision) -> Checks:
+        return checks_of(self._statuses(revision), ("pending",))
+
+    def merge_pull_request(self, number: int, head: Revision) -> str | None:
+        said = {"Do": "fast-forward-only", "head_commit_id": head}
+        try:
+            self._api.attempt("POST", f"{self._path}/pulls/{number}/merge", said, _NOT_MERGED)
+        except SaidNo as no:
+            return str(no)
+        return None

@@ -1,7 +1,7 @@
 """GitHub, by its REST API; Gitea's has the same shape, and `gitea.py` says where it differs.
 
 https://docs.github.com/en/rest, version 2022-11-28: pulls, issues/comments, issues/timeline, issues/labels, git/refs,
-commits/statuses, collaborators.
+commits/statuses, checks/runs, collaborators.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace, github_api
-from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
-from promoter.domain.pull_request import CommitStatus, PullRequest, PullRequestState, Said, Speaker
+from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, SaidNo, as_documented, checks_of
+from promoter.domain.pull_request import Checks, CommitStatus, PullRequest, PullRequestState, Said, Speaker
 from promoter.domain.repository import Revision
 
 # GitHub cuts nothing: a longer description is refused.
 _LONGEST_DESCRIPTION = 140
 _WRITERS = ("write", "admin", "owner")
+# A required check is missing or failed, a review is missing, it is not up to date; or its head is another one.
+_NOT_MERGED = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class GitHubForge:
@@ -60,6 +62,36 @@ class GitHubForge:
     def close_pull_request(self, number: int, reason: str) -> None:
         self.comment(number, reason)
         self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
+
+    def checks(self, revision: Revision) -> Checks:
+        found = self._statuses(revision)
+        # Without the right to see them, the rules of the branch still do.
+        runs = self._api.get(
+            f"{self._path}/commits/{revision}/check-runs", {"per_page": "100"}, none=(HTTPStatus.FORBIDDEN,)
+        )
+        with as_documented(self._place):
+            found += [
+                (str(run["name"]), str(run["conclusion"]) if run["status"] == "completed" else "pending")
+                for run in (runs or {"check_runs": []})["check_runs"]
+            ]
+        return checks_of(found, ("pending",))
+
+    def _statuses(self, revision: Revision) -> list[tuple[str, str]]:
+        """The newest status of each name."""
+        told = self._api.get(f"{self._path}/commits/{revision}/status", {self._page_size: "100"})
+        with as_documented(self._place):
+            # Gitea has other words, and null for none at all.
+            return [(str(one["context"]), str(one.get("status") or one.get("state"))) for one in told["statuses"] or ()]
+
+    def merge_pull_request(self, number: int, head: Revision) -> str | None:
+        # GitHub knows no fast-forward: a rebase and a squash make another commit of ours.
+        said = {"merge_method": "merge", "sha": head}
+        try:
+            answer = self._api.attempt("PUT", f"{self._path}/pulls/{number}/merge", said, _NOT_MERGED)
+        except SaidNo as no:
+            return str(no)
+        with as_documented(self._place):
+            return None if answer["merged"] else str(answer["message"])
 
     def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
         found: dict[int, Said] = {}

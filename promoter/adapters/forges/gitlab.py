@@ -1,6 +1,6 @@
 """GitLab, by its REST API: https://docs.gitlab.com/api, version 4.
 
-merge_requests, notes, resource_label_events, branches, statuses, members.
+merge_requests, notes, resource_label_events, branches, commits (statuses), members.
 """
 
 from __future__ import annotations
@@ -11,13 +11,30 @@ from typing import Any
 from urllib.parse import quote
 
 from promoter.adapters.forges.place import ForgePlace
-from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, as_documented
-from promoter.domain.pull_request import CommitState, CommitStatus, PullRequest, PullRequestState, Said, Speaker
+from promoter.adapters.forges.rest import PAGE, STATUS_CONTEXT, ForgeApi, SaidNo, as_documented, checks_of
+from promoter.domain.pull_request import (
+    Checks,
+    CommitState,
+    CommitStatus,
+    PullRequest,
+    PullRequestState,
+    Said,
+    Speaker,
+)
 from promoter.domain.repository import Revision
 
 _LONGEST_DESCRIPTION = 255
 _DEVELOPER = 30
 _LARGEST_PAGE = 100
+# The right is missing; it is a draft, or its pipeline is not over; it cannot be merged; its head is another one.
+_NOT_MERGED = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+_PENDING = ("created", "pending", "preparing", "running", "scheduled", "waiting_for_resource", "waiting_for_callback")
 _STATES = {"opened": PullRequestState.OPEN, "locked": PullRequestState.OPEN, "merged": PullRequestState.MERGED}
 _COMMIT_STATES = {CommitState.PENDING: "pending", CommitState.SUCCESS: "success", CommitState.FAILURE: "failed"}
 
@@ -58,6 +75,25 @@ class GitLabForge:
     def close_pull_request(self, number: int, reason: str) -> None:
         self.comment(number, reason)
         self._api.send("PUT", f"{self._path}/merge_requests/{number}", {"state_event": "close"})
+
+    def checks(self, revision: Revision) -> Checks:
+        asked = {"per_page": str(_LARGEST_PAGE)}
+        listed = self._api.listed(f"{self._path}/repository/commits/{revision}/statuses", asked)
+        with as_documented(self._place):
+            # A job that somebody has to start by hand is waited for by the rules of the project, or by nobody.
+            counted = [one for one in listed if not one.get("allow_failure") and one["status"] != "manual"]
+            return checks_of([(str(one["name"]), str(one["status"])) for one in counted], _PENDING)
+
+    def merge_pull_request(self, number: int, head: Revision) -> str | None:
+        said = {"sha": head, "squash": False}
+        try:
+            answer = self._api.attempt("PUT", f"{self._path}/merge_requests/{number}/merge", said, _NOT_MERGED)
+        except SaidNo as no:
+            return str(no)
+        with as_documented(self._place):
+            # It may also say yes and then find that it cannot: "9:not fast forward".
+            merged = answer["state"] == "merged"
+            return None if merged else str(answer.get("merge_error") or f"it is {answer['state']}")
 
     def comments(self, number: int, since: datetime) -> tuple[Said, ...]:
         asked = {"sort": "desc", "order_by": "created_at", "per_page": str(_LARGEST_PAGE)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,7 @@ from promoter.adapters.forges.place import ForgePlace
 from promoter.bounded_body import TooLarge
 from promoter.bounded_session import BoundedSession, Compressed
 from promoter.domain.duration import format_duration
+from promoter.domain.pull_request import Checks
 from promoter.errors import ForgeUnavailable
 from promoter.token_file import NoToken
 
@@ -27,6 +28,9 @@ MOST_PAGES = 20
 
 # What our statuses on commits are called.
 STATUS_CONTEXT = "promoter/rollout"
+
+# A warning is for people to read; where it must keep a commit out, the rules of the branch say so.
+_PASSED = ("success", "neutral", "skipped", "warning")
 
 
 class ForgeApi:
@@ -88,6 +92,10 @@ class ForgeApi:
         """The answer to a change, None for an empty one. gone: the status by which the forge says that it is done."""
         return self._asked(method, path, said=said, none=() if gone is None else (gone,))
 
+    def attempt(self, method: str, path: str, said: Mapping[str, Any], no: Collection[int]) -> Any:
+        """As `send`, for what the forge may have reasons not to do. Raises SaidNo for the statuses `no`."""
+        return self._asked(method, path, said=said, no=no)
+
     def status(self, method: str, path: str) -> int:
         """The status of an answer of which nothing else counts. Raises ForgeUnavailable where there is no answer."""
         return self._response(method, path, None, None).status_code
@@ -100,10 +108,13 @@ class ForgeApi:
         params: Mapping[str, str] | None = None,
         said: Mapping[str, Any] | None = None,
         none: Collection[int] = (),
+        no: Collection[int] = (),
     ) -> Any:
         response = self._response(method, path, params, said)
         if response.status_code in none:
             return None
+        if response.status_code in no:
+            raise SaidNo(_words(response) or f"the forge answered with status {response.status_code}")
         if not response.ok or response.is_redirect:
             raise ForgeUnavailable(self._refusal(method, path, response))
         if not response.content:
@@ -159,7 +170,12 @@ class ForgeApi:
         what = remedies.get(response.status_code, f"answered with status {response.status_code}")
         if response.is_redirect:
             what = "sends us elsewhere, and redirects are not followed: was the repository renamed?"
-        return f"{self._place.url}: the forge {what} ({method} {path}{_complaint(response)})"
+        words = _words(response)
+        return f"{self._place.url}: the forge {what} ({method} {path}{f': {words}' if words else ''})"
+
+
+class SaidNo(Exception):
+    """The forge has a reason not to do what it was asked, and says so. Never leaves the adapters of forges."""
 
 
 class _Token(requests.auth.AuthBase):
@@ -174,15 +190,14 @@ class _Token(requests.auth.AuthBase):
         return request
 
 
-def _complaint(response: requests.Response) -> str:
+def _words(response: requests.Response) -> str:
     """The forge's own words, where it has some."""
     try:
         said = json.loads(response.content)
         text = said.get("message") or said.get("error") or ""
     except (ValueError, RecursionError, AttributeError):
         return ""
-    shown = " ".join("".join(filter(str.isprintable, str(text))).split())
-    return f": {shown[:_LONGEST_COMPLAINT]}" if shown else ""
+    return " ".join("".join(filter(str.isprintable, str(text))).split())[:_LONGEST_COMPLAINT]
 
 
 @contextmanager
@@ -194,3 +209,12 @@ def as_documented(place: ForgePlace) -> Iterator[None]:
         raise ForgeUnavailable(
             f"{place.url}: the forge answered in a form that its API does not have: {error!r}"
         ) from error
+
+
+def checks_of(found: Iterable[tuple[str, str]], pending: Collection[str]) -> Checks:
+    """Names and states, as forges give them, but for our own status. What is neither pending nor passed has failed."""
+    others = sorted({(name, state) for name, state in found if name != STATUS_CONTEXT})
+    return Checks(
+        pending=tuple(name for name, state in others if state in pending),
+        failed=tuple(name for name, state in others if state not in (*pending, *_PASSED)),
+    )

@@ -1,6 +1,8 @@
 """Who changed what, and when, along first parents: a merge counts as one change, made by whoever merged.
 
-Everything is read from trees and signatures. Trailers are never an input: anybody can write them.
+A merge of a step of the promoter's that neither adds nor loses anything stands for that step, so that a forge
+without fast-forwards leaves the same history. Everything is read from trees and signatures. Trailers are never an
+input: anybody can write them. What tells a step from a question is read only from commits that are proven to be ours.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import pygit2
 
 from promoter.adapters.git.text import printable, sentence
 from promoter.adapters.git.trees import differences, entry_at
+from promoter.documents.commit_message import is_step
 from promoter.domain.repository import Change, Commit
 
 # How many new commits are walked before an index is begun afresh instead of continued.
@@ -29,13 +32,17 @@ class History:
         self._indexes: dict[pygit2.Oid, _Index] = {}
 
     def last_change(self, head: pygit2.Commit, path: str) -> Change:
-        """The last commit up to `head` that changed `path`, which exists there."""
-        commit = self._repository[self._index(head).last_change(path)].peel(pygit2.Commit)
+        """The last commit up to `head` that changed `path`, which exists there.
+
+        at: for a step that was merged, when it was merged: before that nobody was served by it.
+        """
+        merged = self._repository[self._index(head).last_change(path)].peel(pygit2.Commit)
+        commit = self.stood_for(merged)
         parent = commit.parents[0] if commit.parent_ids else None
         before = parent if parent is not None and entry_at(parent.tree, path) is not None else None
         return Change(
             revision=str(commit.id),
-            at=_time(commit),
+            at=_time(merged),
             author=_author(commit),
             ours=self._is_ours(commit),
             before=None if before is None else str(before.id),
@@ -47,7 +54,8 @@ class History:
         People's clocks may be wrong, so only a commit of the promoter's own ends the count.
         """
         count = 0
-        for commit in islice(self._first_parents(head), _NEWEST):
+        for found in islice(self._first_parents(head), _NEWEST):
+            commit = self.stood_for(found)
             if not self._is_ours(commit):
                 continue
             if _time(commit) <= moment:
@@ -82,8 +90,22 @@ class History:
                     found[folder].append(self.commit(commit))
         return {folder: tuple(commits) for folder, commits in found.items()}
 
+    def stood_for(self, commit: pygit2.Commit) -> pygit2.Commit:
+        """The step of ours that `commit` merges and nothing else; any other commit itself.
+
+        Its first parent is the same commit either way.
+        """
+        if len(commit.parent_ids) != 2:
+            return commit
+        first, step = commit.parent_ids[0], commit.parents[1]
+        if step.parent_ids != [first] or step.tree_id != commit.tree_id or not self._is_ours(step):
+            return commit
+        # A question that a person merged is theirs: it is an approval.
+        return step if is_step(step.raw_message.decode(errors="replace")) else commit
+
     def commit(self, commit: pygit2.Commit) -> Commit:
-        """One commit as a value."""
+        """One commit as a value, or the step that it stands for."""
+        commit = self.stood_for(commit)
         return Commit(
             revision=str(commit.id),
             at=_time(commit),

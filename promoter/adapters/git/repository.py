@@ -47,8 +47,8 @@ from promoter.errors import (
 _LARGEST_FILE = 64 * 1024
 _LARGEST_CACHED_TREE = 2**20
 _CACHE_SIZE = 64 * 2**20
-# The branches of our pull requests; nothing but these and the followed one is pushed to.
-_OWN_BRANCHES = "promoter/"
+# The branches of our pull requests, of questions and of steps; nothing but these and the followed one is pushed to.
+_OWN_BRANCHES = ("promoter/", "promoter-steps/")
 _REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
@@ -214,7 +214,9 @@ class GitRepository:
         """As the port says. Where `files` say what is there already, the branch is `parent`."""
         followed = self._settings.branch
         if branch == followed or not branch.startswith(_OWN_BRANCHES) or ".." in branch:
-            raise InvalidName(f"{branch!r} is no branch of the promoter's: those begin with {_OWN_BRANCHES}")
+            raise InvalidName(
+                f"{branch!r} is no branch of the promoter's: those begin with {' or '.join(_OWN_BRANCHES)}"
+            )
         if not pygit2.reference_is_valid_name(f"refs/heads/{branch}"):
             raise InvalidName(f"{branch!r} cannot be a branch's name")
         with self._reading() as repository:
