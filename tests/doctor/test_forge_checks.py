@@ -160,7 +160,7 @@ def test_what_a_github_app_may_do_was_told_when_it_got_its_token(patient, server
     github.tells("GET", "~/user", {"message": "Resource not accessible by integration"}, code=403)
     one = on_forge(patient, "github", github.url, tmp_path)
     assert look(one)["account"].status is Status.UNTOLD
-    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", github.url, None, asks=True)
+    app = GitHubApp("Iv23liAbCdEf", tmp_path / "app.pem", github.url, None, asks=True, merges=False)
     with_app = replace(one, settings=replace(one.settings, forge=replace(one.settings.forge, token_from=app)))
     result = look(with_app)["account"]
     assert result.findings[0].what == "the GitHub App Iv23liAbCdEf may do what the promoter does here"
