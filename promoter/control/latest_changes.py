@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from promoter.control.past_releases import readable_release
 from promoter.decisions.candidate import withheld_by
 from promoter.domain.names import ServedModel
@@ -17,8 +15,8 @@ from promoter.ports import Repository
 _MOST_EDITS = 20
 
 
-def weight_since(repository: Repository, served: ServedModel, release: Release, changed: Change) -> datetime:
-    """When the canary's weight became what it is: commits that changed only pods are passed over.
+def change_of_weight(repository: Repository, served: ServedModel, release: Release, changed: Change) -> Change:
+    """The commit that made the canary's weight what it is: those that changed only pods are passed over.
 
     changed: the commit that made `release`.
     """
@@ -28,7 +26,7 @@ def weight_since(repository: Repository, served: ServedModel, release: Release, 
         if before is None or _weights(before) != _weights(release):
             break
         changed = repository.last_change(changed.before, path)
-    return changed.at
+    return changed
 
 
 def taken_out_of_service(
