@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from builders import NOON, RANKER, digest, stored, version
 
 from promoter.control.approvals import Approvals
+from promoter.control.arrivals import Arrivals
 from promoter.control.comments import Comments
 from promoter.control.loop import Loop
 from promoter.control.observe import Observer, Ports
@@ -291,7 +292,8 @@ class World:
     def restart(self):
         """A new promoter process: nothing is carried over but what is in the ports."""
         self.ports = Ports(self.repository, self.store, self.metrics, self.cluster, self.preflights)
-        observer = Observer(self.ports, self.traits, timedelta(seconds=5))
+        arrivals = Arrivals() if self.by_pull_request else None
+        observer = Observer(self.ports, self.traits, timedelta(seconds=5), arrivals=arrivals)
         ways = [None, None]
         if self.by_pull_request:
             ways = [ByPullRequest(self.repository, self.forge, branch) for branch in (PASSES, COMMANDS)]

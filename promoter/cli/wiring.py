@@ -31,6 +31,7 @@ from promoter.adapters.stores.download import DownloadLimits, download_version
 from promoter.adapters.stores.publication import publish_to_bucket
 from promoter.cli.options import content_of, needs, needs_hera
 from promoter.control.approvals import Approvals, NobodyAsks
+from promoter.control.arrivals import Arrivals
 from promoter.control.comments import Comments
 from promoter.control.explain import Explainer
 from promoter.control.notifier import Notifier
@@ -203,7 +204,8 @@ def ports(given: Settings, *, starts_preflights: bool = False) -> Ports:
 
 def observer(given: Settings, real: Ports, *, tells_halves: bool = False) -> Observer:
     """Whoever looks at models through these ports. tells_halves: of uploads that have not finished, too."""
-    return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves)
+    arrivals = Arrivals() if given.commits == "pull-request" else None
+    return Observer(real, given.traits, given.listing_interval, tells_halves=tells_halves, arrivals=arrivals)
 
 
 def reconciler(given: Settings, *, only_looks: bool = False, metrics: PassMetrics | None = None) -> Reconciler:

@@ -6,7 +6,6 @@ A pause says nothing of versions, whoever wrote it down: no clock begins anew by
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from promoter.control.past_releases import readable_release
 from promoter.decisions.candidate import withheld_by
@@ -33,8 +32,8 @@ def last_change(repository: Repository, revision: Revision, served: ServedModel)
     return changed
 
 
-def weight_since(repository: Repository, served: ServedModel, release: Release, changed: Change) -> datetime:
-    """When the canary's weight became what it is: commits that changed only pods are passed over.
+def change_of_weight(repository: Repository, served: ServedModel, release: Release, changed: Change) -> Change:
+    """The commit that made the canary's weight what it is: those that changed only pods are passed over.
 
     changed: the commit that made `release`.
     """
@@ -44,7 +43,7 @@ def weight_since(repository: Repository, served: ServedModel, release: Release, 
         if before is None or _weights(before) != _weights(release):
             break
         changed = repository.last_change(changed.before, path)
-    return changed.at
+    return changed
 
 
 def taken_out_of_service(

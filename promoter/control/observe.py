@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from promoter.control.arrivals import Arrivals
 from promoter.control.backwards import looked_for
-from promoter.control.latest_changes import last_change, taken_out_of_service, weight_since
+from promoter.control.latest_changes import change_of_weight, last_change, taken_out_of_service
 from promoter.control.looks import Looks
 from promoter.control.past import LEAD, SETTLE, stables_past
 from promoter.control.upstream import upstream_of
@@ -33,7 +34,7 @@ from promoter.domain.observation import ClusterTraits, Observation
 from promoter.domain.policy import RolloutPolicy
 from promoter.domain.preflight import Pending, PreflightPolicy, PreflightRequest, PreflightState, Waived
 from promoter.domain.release import Release
-from promoter.domain.repository import Lineage, Revision
+from promoter.domain.repository import Change, Lineage, Revision
 from promoter.domain.shared_limits import SharedLimits
 from promoter.domain.upstream import Upstream
 from promoter.domain.version import Listing, ModelVersion, StoredVersion, Wanted
@@ -60,13 +61,23 @@ class Ports:
 class Observer:
     """Looks at models. Between passes it keeps only what spares questions, and what it could ask for again.
 
-    All but the newest sample times, which a fresh process does without. tells_halves: as `Looks` takes it.
+    All but the newest sample times and the arrivals, which a fresh process does without. tells_halves: as `Looks`
+    takes it. arrivals: where commits wait before they get onto the branch; None where their own time says when they
+    did.
     """
 
     def __init__(
-        self, ports: Ports, traits: ClusterTraits, listing_interval: timedelta, *, tells_halves: bool = False
+        self,
+        ports: Ports,
+        traits: ClusterTraits,
+        listing_interval: timedelta,
+        *,
+        tells_halves: bool = False,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._ports = ports
+        self._arrivals = arrivals
+        self._weighted: dict[ServedModel, Change] = {}
         self._traits = traits
         self._looks = Looks(ports.store, listing_interval, tells_halves=tells_halves)
         # Git serves one thread at a time, and passes ask for several models at once.
@@ -102,7 +113,7 @@ class Observer:
         changed = last_change(repository, head, served)
         withheld = taken_out_of_service(repository, served, release, changed)
         upstream = self._upstream(served, head, release) if policy.candidates.upstream else None
-        since = weight_since(repository, served, release, changed)
+        weighted = self._weighted[served] = change_of_weight(repository, served, release, changed)
         wanted = release.sought
         sought = looked_for(repository, served, head, release, wanted) if wanted else None
         return Observation(
@@ -111,7 +122,7 @@ class Observer:
             release,
             policy,
             changed,
-            since,
+            weighted.at,
             self._traits,
             withheld=withheld,
             sought=sought,
@@ -119,6 +130,13 @@ class Observer:
             upstream=upstream,
             listing=_offer(upstream) if isinstance(upstream, Upstream) else None,
         )
+
+    def _with_arrival(self, seen: Observation, now: datetime) -> Observation:
+        arrivals = self._arrivals
+        if arrivals is None:
+            return seen
+        arrivals.saw(seen.served, seen.changed, now)
+        return replace(seen, weight_since=arrivals.of(seen.served, self._weighted[seen.served], now))
 
     def begin_pass(self, read: Sequence[Observation], now: datetime) -> None:
         """A pass over these models begins; each will be asked about once."""
@@ -130,7 +148,7 @@ class Observer:
         A model without a canary and without a candidate costs a look at its store and nothing else. May run
         beside itself for other models.
         """
-        seen = self._with_pinned(self._with_holidays(seen, now), now)
+        seen = self._with_pinned(self._with_holidays(self._with_arrival(seen, now), now), now)
         if seen.release.canary is None:
             seen, offered = self._offered(seen, now)
             if offered is None:

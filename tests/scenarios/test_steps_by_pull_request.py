@@ -108,6 +108,33 @@ def test_nobody_is_asked_about_checks_more_often_than_every_ten_seconds(world):
     assert world.forge.calls - calls <= 2 * 11 + 4
 
 
+def test_checks_that_take_minutes_make_no_good_version_look_bad_and_shorten_no_guard():
+    world = World(versions=[42, 43], rate=2000, by_pull_request=True)
+    world.repository.refusal = REFUSAL
+    while not promoted(world):
+        assert len(world.forge.pulls) < 20
+        checks(world, PENDING)
+        assert world.run(600, until=lambda: world.forge.open), world.action().reason
+        world.run(300)
+        checks(world, Checks())
+        # It may be made anew meanwhile, for more.
+        assert world.run(60, until=lambda: not world.forge.open), world.reconciler.waiting
+        assert not world.release.rejected
+        if world.weight == 100:
+            full = world.now
+    assert world.now - full >= timedelta(seconds=30) + timedelta(minutes=5)
+
+
+def test_a_promoter_that_starts_again_does_not_judge_a_weight_before_it_can_have_been_live(rising):
+    world = rising
+    since = world.now
+    world.restart()
+    weight = world.weight
+    assert not world.run(540, until=lambda: world.weight != weight or world.forge.open)
+    assert world.run(300, until=lambda: world.weight > weight), world.action().reason
+    assert world.now - since >= timedelta(minutes=9)
+
+
 def test_a_step_whose_checks_fail_is_never_merged_and_is_merged_once_they_are_mended(world):
     checks(world, Checks(failed=("ci/test", "ci/lint")))
     world.store.versions.append(43)
