@@ -100,8 +100,9 @@ def course(serving, history, client):
 def pytest_collection_modifyitems(items):
     """In the order in which versions follow each other: what one file leaves the next one begins with."""
     order = (
-        # Before the installation that the others share: it wants a cluster that serves no models.
+        # Before the installation that the others share: these want a cluster that serves no models.
         "test_installation_by_the_document.py",
+        "test_people_merge_on_a_forge.py",
         "test_verdict_to_traffic.py",
         "test_whole_loop.py",
         "test_faults_on_a_cluster.py",
