@@ -21,8 +21,21 @@ def versions(place, tmp_path_factory):
     folder = tmp_path_factory.mktemp("zoo")
     numbers = (1, 2, 3, 7)
     options = [word for number in numbers for word in ("--version", number)]
-    run(executable, "-m", "promoter.sandbox.model_zoo", "--output", folder, *options, timeout=170)
+    run(executable, "-m", "promoter.sandbox.model_zoo", "--output", folder, *options, timeout=300)
     return {number: folder / str(number) for number in numbers}
+
+
+@pytest.fixture(scope="session")
+def dying_versions(versions):
+    """Folders of SavedModels that some requests kill, by the names in `e2e_models`."""
+    from sys import executable  # noqa: PLC0415
+
+    import e2e_models  # noqa: PLC0415 - with the place
+    from e2e_commands import run  # noqa: PLC0415 - with the place
+
+    folder = versions[1].parent / "dying"
+    run(executable, e2e_models.__file__, versions[2], folder, timeout=300)
+    return {name: folder / name for name in (e2e_models.NEEDS_MEMORY, e2e_models.DIES)}
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +100,14 @@ def course(serving, history, client):
 def pytest_collection_modifyitems(items):
     """In the order in which versions follow each other: what one file leaves the next one begins with."""
     order = (
-        # Before the installation that the others share: it wants a cluster that serves no models.
+        # Before the installation that the others share: these want a cluster that serves no models.
         "test_installation_by_the_document.py",
+        "test_people_merge_on_a_forge.py",
         "test_verdict_to_traffic.py",
         "test_whole_loop.py",
         "test_faults_on_a_cluster.py",
         "test_faults_of_the_cluster.py",
+        "test_versions_that_die.py",
     )
     ours = [item for item in items if item.path.name in order]
     items[:] = [item for item in items if item not in ours] + sorted(ours, key=lambda item: order.index(item.path.name))

@@ -7,11 +7,16 @@ import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
+
+import numpy as np
 
 from promoter.sandbox.traffic_requests import build_requests
 from promoter.sandbox.traffic_results import read_results
 from promoter.sandbox.traffic_senders import GrpcSender
+from promoter.saved_model.protos import predict_pb2
 
 RATE = 60
 
@@ -46,6 +51,44 @@ class Client:
         """What came of the requests from a moment of the wall clock on."""
         assert self._process.poll() is None, "the client has ended"
         return [second for second in read_results(self._file).seconds if second.time > since]
+
+
+class Overexposed:
+    """Whoever sends one image again and again, twice as bright as any of the client's; as a context.
+
+    answers: (moment of the wall clock, version, code) of each.
+    """
+
+    EVERY = 0.2
+
+    def __init__(self, installation):
+        self._installation, self.answers = installation, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def failed(self):
+        """Those that were not answered well, in their order."""
+        return [each for each in list(self.answers) if each[2] != "OK"]
+
+    async def _send(self):
+        brightest = build_requests(self._installation.served.model)[-1]
+        predict = predict_pb2.PredictRequest.FromString(brightest.predict)
+        [image] = predict.inputs.values()
+        image.tensor_content = (2 * np.frombuffer(image.tensor_content, np.float32)).tobytes()
+        request = replace(brightest, brightness=2 * brightest.brightness, predict=predict.SerializeToString())
+        async with GrpcSender(self._installation.target, self._installation.grpc_host, 5) as sender:
+            while not self._stop.is_set():
+                answer = await sender.send(request)
+                self.answers.append((time.time(), answer.version, answer.code))
+                await asyncio.sleep(self.EVERY)
 
 
 def first_answer_of(installation, version, seconds=60, every=0.01):

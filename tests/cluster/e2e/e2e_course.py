@@ -6,6 +6,8 @@ import time
 
 from e2e_installation import PODS
 
+from promoter.domain.version import ModelVersion
+
 # What is asked for, below what is sent: a machine that is busy with other things may hold the client up.
 LEAST_RATE = 50
 
@@ -37,6 +39,32 @@ class Course:
             for code, count in codes.items()
             if code not in ("OK", but)
         }
+
+    def exposed(self, canary):
+        """(moment, percent): from when on the canary got how much of the requests, each time that it changed."""
+        service, last = f"{self.installation.served.model}-v{canary}", 0
+        for moment in self.history.moments(self.since):
+            percent = max((split.get(service, 0) for split in moment.weights.values()), default=0)
+            if percent != last:
+                yield moment.seen, percent
+            last = percent
+
+    def beyond_the_canarys_share(self, canary):
+        """Requests that stable did not answer, less those that the canary was to answer; chance may make it 4 sigma.
+
+        stable's are those that it was sent: what is lacking was answered by the canary, well or not, or by nobody.
+        """
+        stable = ModelVersion(self.installation.release()["stable"]["version"])
+        changes = list(self.exposed(canary))
+        without, share = 0, 0.0
+        for second in self.seconds():
+            # A request counts when it is answered, 5 s after it was sent at the latest, and proxies follow in a moment.
+            percents = [percent for at, percent in changes if second.time - 7 < at <= second.time]
+            percents += [percent for at, percent in changes if at <= second.time - 7][-1:]
+            answers = sum(sum(codes.values()) for codes in second.answered.values())
+            without += answers - second.answered.get(stable, {}).get("OK", 0)
+            share += answers * max(percents, default=0) / 100
+        return without - share - 4 * share**0.5
 
     def rate(self):
         seconds = self.seconds()

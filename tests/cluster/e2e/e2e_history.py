@@ -7,6 +7,7 @@ watches are the cluster's own history, and what must hold at every moment can be
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,20 +17,25 @@ from kubernetes import client, config, watch
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One object after it was written. gone: it was deleted."""
+    """One object after it was written. gone: it was deleted. seen: when we heard of it, by the wall clock."""
 
     revision: int
     kind: str
     name: str
     content: Any
     gone: bool
+    seen: float
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """After one event. weights: by a route's rule, then by Service. ready: pods that serve, by Service."""
+    """After one event. weights: by a route's rule, then by Service. ready: pods that serve, by Service.
+
+    seen: when we heard of it, by the wall clock.
+    """
 
     revision: int
+    seen: float
     weights: dict[str, dict[str, int]]
     ready: dict[str, int]
 
@@ -83,7 +89,7 @@ class History:
                     break
                 metadata = raw["metadata"]
                 revision, gone = int(metadata["resourceVersion"]), seen["type"] == "DELETED"
-                self._events.append(Event(revision, kind, metadata["name"], raw, gone))
+                self._events.append(Event(revision, kind, metadata["name"], raw, gone, time.time()))
 
     def now(self):
         """The newest revision that was seen."""
@@ -91,7 +97,9 @@ class History:
 
     def events(self, *kinds):
         """Each write once, in order; a watch that began anew tells of some a second time."""
-        once = {(event.kind, event.name, event.revision, event.gone): event for event in list(self._events)}
+        once = {}
+        for event in list(self._events):
+            once.setdefault((event.kind, event.name, event.revision, event.gone), event)
         return sorted(
             (event for event in once.values() if event.kind in kinds), key=lambda event: (event.revision, event.gone)
         )
@@ -110,7 +118,7 @@ class History:
             if event.revision >= since:
                 ready = {service: list(pods.values()).count(service) for service in set(pods.values())}
                 split = {rule: services for rules in weights.values() for rule, services in rules.items()}
-                yield Moment(event.revision, split, ready)
+                yield Moment(event.revision, event.seen, split, ready)
 
     def states(self, since=0):
         """(revision in Git, sync status, health) of the Application, each time that one of them changed."""

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import yaml
 from e2e_commands import Checkout, applied, got, kubectl, promoter
 from e2e_kept import Kept
@@ -226,6 +227,16 @@ class Installation:
         if not self.promoter_log.exists():
             return ""
         return "\n".join(self.promoter_log.read_text(encoding="utf-8").splitlines()[-4:])
+
+    def until_scraped(self):
+        """Wait until Prometheus sees stable's pods: the operator's reloader looks at a new PodMonitor in minutes."""
+        query = {"query": f'sum(up{{namespace="{self.name}"}})'}
+
+        def seen():
+            answer = httpx.get(f"{self.place.prometheus_url}/api/v1/query", params=query, timeout=10).json()
+            return sum(float(each["value"][1]) for each in answer["data"]["result"])
+
+        self.until(seen, lambda pods: pods >= PODS, 240, "Prometheus scrapes the pods")
 
     def until(self, look, good, seconds, what):
         """What `look` sees once it is good."""

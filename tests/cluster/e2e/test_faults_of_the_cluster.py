@@ -11,12 +11,10 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-import httpx
 import pytest
 import yaml
 from e2e_commands import got, kubectl
 from e2e_door import Door
-from e2e_installation import PODS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -28,14 +26,7 @@ OUTAGE = 60
 @pytest.fixture(scope="module")
 def door(serving):
     """The way to Argo CD, which the promoter takes in this module. Begins when Prometheus sees stable's pods."""
-    query = {"query": f'sum(up{{namespace="{serving.name}"}})'}
-
-    def seen():
-        answer = httpx.get(f"{serving.place.prometheus_url}/api/v1/query", params=query, timeout=10).json()
-        return sum(float(each["value"][1]) for each in answer["data"]["result"])
-
-    # The operator's reloader looks at a new PodMonitor every three minutes.
-    serving.until(seen, lambda pods: pods >= PODS, 240, "Prometheus scrapes the pods")
+    serving.until_scraped()
     policy = serving.checkout.folder / serving.served.policy_path
     serving.checkout.pull()
     before = policy.read_text(encoding="utf-8")
