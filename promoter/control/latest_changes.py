@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from promoter.control.past_releases import readable_release
 from promoter.decisions.candidate import withheld_by
+from promoter.documents.verb_message import is_a_persons_word
 from promoter.domain.names import ServedModel
 from promoter.domain.observation import Withheld
 from promoter.domain.release import Release
@@ -49,15 +50,16 @@ def change_of_weight(repository: Repository, served: ServedModel, release: Relea
 def taken_out_of_service(
     repository: Repository, served: ServedModel, release: Release, changed: Change
 ) -> Withheld | None:
-    """What people's edits since the promoter's last commit took out of service, and did not offer again.
+    """What people's edits since the promoter's last decision took out of service, and did not offer again.
 
-    A file that did not parse in between says nothing. changed: the commit that made `release`.
+    What it did in somebody's name is no decision: the edit before it has had no answer yet. A file that did not parse
+    in between says nothing. changed: the commit that made `release`.
     """
     offered_again: set[ModelVersion] = set()
     versions: frozenset[ModelVersion] = frozenset()
     taken: Change | None = None
     for _ in range(_MOST_EDITS):
-        if changed.ours or changed.before is None:
+        if changed.before is None or _is_a_decision(repository, changed):
             break
         before = readable_release(repository, changed.before, served.release_path)
         if before is not None:
@@ -68,6 +70,13 @@ def taken_out_of_service(
             offered_again |= {entry.version for entry in before.rejected if release.rejection(entry.version) is None}
         changed = last_change(repository, changed.before, served)
     return Withheld(versions, taken) if taken else None
+
+
+def _is_a_decision(repository: Repository, changed: Change) -> bool:
+    if not changed.ours:
+        return False
+    [commit] = repository.log(changed.revision, None, 1)
+    return not is_a_persons_word(commit.message)
 
 
 def _only_paused(repository: Repository, before: Revision, after: Revision, path: str) -> bool:

@@ -34,5 +34,10 @@ def is_by_comment(message: str, url: str) -> bool:
     return _trailer(url) in message.rstrip().rpartition("\n\n")[2].split("\n")
 
 
+def is_a_persons_word(message: str) -> bool:
+    """Whether a commit of the promoter's with this message was asked for by a person in a comment."""
+    return any(line.startswith(f"{_COMMENT}: ") for line in message.rstrip().rpartition("\n\n")[2].split("\n"))
+
+
 def _trailer(url: str) -> str:
     return f"{_COMMENT}: {one_line(url, _LONGEST_LINK)}"

@@ -15,8 +15,9 @@ from promoter.control.comments import Comments
 from promoter.control.naming import served_model
 from promoter.control.verbs import Verbs, Word, carry_out
 from promoter.documents.release_file import write_release
+from promoter.documents.verb_message import by_comment as by_comment_of
 from promoter.domain.names import ServedModel
-from promoter.domain.release import Promotion
+from promoter.domain.release import Promotion, Rejection
 from promoter.domain.repository import Inventory
 from promoter.errors import InvalidInput
 from promoter.telemetry.standing import Waiting, waits_for
@@ -387,6 +388,26 @@ def test_a_pause_between_a_persons_edit_and_the_next_pass_hides_nothing(under_wa
     world.run(20)
     assert "Ada took it out of service" in world.release.rejection(version(43)).reason
     assert world.release.canary is None
+
+
+def test_a_command_between_a_persons_edit_and_the_next_pass_hides_nothing(under_way):
+    world = under_way
+    canary = world.repository.commits[-1]
+    refused = (Rejection(version(41), "too slow"),)
+    gone = replace(world.release, canary=None, stable=replace(world.release.stable, replicas=None), rejected=refused)
+    text = write_release(canary["tree"][RANKER.release_path], gone, RANKER.release_path)
+    world.repository.person({RANKER.release_path: text}, "Take it away")
+    ours = Verbs(world.repository, Word("Ada", "it is mended", world.now))
+
+    def said(head):
+        draft = ours.retry(head, "ranker", None, version(41))
+        return replace(draft, message=by_comment_of(draft.message, "Ada", "https://forge.example/7#1"))
+
+    carry_out(world.repository, said)
+    world.run(20)
+    assert "Ada took it out of service" in world.release.rejection(version(43)).reason
+    assert world.release.canary is None
+    assert world.release.rejection(version(41)) is None
 
 
 def test_no_clock_begins_anew_by_a_pause(under_way):
