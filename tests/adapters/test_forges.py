@@ -290,7 +290,7 @@ def test_a_token_that_is_refused_is_an_error_without_the_token(gitea, tmp_path):
 def scripted(server, tmp_path):
     (tmp_path / "token").write_text("a-token")
     return GiteaForge(
-        ForgePlace(f"{server.url}/shop/models", "main", TokenFile(tmp_path / "token"), timedelta(seconds=0.3))
+        ForgePlace(f"{server.url}/shop/models", "main", TokenFile(tmp_path / "token"), timedelta(seconds=2))
     )
 
 

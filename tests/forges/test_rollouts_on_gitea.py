@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,7 +123,6 @@ def test_a_writers_label_pauses_a_rollout_on_its_merged_pull_request_and_a_comme
     number = asked(world, "ranker: production: start 43").number
     repository.agree(number, "merge")
     assert world.run(120, until=lambda: world.weight > 0)
-    before = world.repository.head["tree"]
 
     repository.label(number, "promoter/revert", leaves=True)
     world.run(25)
@@ -133,7 +133,8 @@ def test_a_writers_label_pauses_a_rollout_on_its_merged_pull_request_and_a_comme
 
     repository.label(number, "promoter/pause")
     assert world.run(40, until=lambda: world.release.paused)
-    weight, pause = world.weight, world.release.paused
+    halted, weight = world.release, world.weight
+    pause = halted.paused
     assert pause.by == repository.ada
     assert pause.said.startswith(f"{repository.url}/pulls/{number}#issuecomment-")
     [ours] = [one for one in world.repository.log(world.repository.fetch()) if "Promoter-Comment: " in one.message]
@@ -146,7 +147,7 @@ def test_a_writers_label_pauses_a_rollout_on_its_merged_pull_request_and_a_comme
 
     repository.comment(number, "/resume", writer=True)
     assert world.run(40, until=lambda: world.release.paused is None)
-    assert world.repository.head["tree"] == before
+    assert world.release == replace(halted, paused=None)
     assert world.run(200, until=lambda: world.weight > weight)
     assert len(repository.comments(number)) == 4
 
