@@ -15,7 +15,8 @@ from promoter.domain.pull_request import Checks, Said
 from promoter.domain.repository import Revision
 
 # The style is not allowed, a check or a review is missing, it may not be known yet; or its head is another one.
-_NOT_MERGED = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
+# Gitea 1.26 calls it an error of its own where the branch has moved on, so that there is nothing to fast-forward.
+_NOT_MERGED = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 class GiteaForge(GitHubForge):
