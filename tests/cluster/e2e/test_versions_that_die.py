@@ -30,6 +30,7 @@ def slow_ramp(serving):
     before = (serving.checkout.folder / path).read_text(encoding="utf-8")
     slower = re.sub(r"(?m)^soak: .*$", "soak: 10m", before)
     serving.checkout.change(path, lambda _: slower, "Time for a version to die in")
+    serving.refresh()
     serving.stop_promoter()
     serving.start_promoter()
 
