@@ -233,7 +233,11 @@ class Installation:
         query = {"query": f'sum(up{{namespace="{self.name}"}})'}
 
         def seen():
-            answer = httpx.get(f"{self.place.prometheus_url}/api/v1/query", params=query, timeout=10).json()
+            # It may begin anew just now.
+            try:
+                answer = httpx.get(f"{self.place.prometheus_url}/api/v1/query", params=query, timeout=10).json()
+            except httpx.TransportError:
+                return 0
             return sum(float(each["value"][1]) for each in answer["data"]["result"])
 
         self.until(seen, lambda pods: pods >= PODS, 240, "Prometheus scrapes the pods")
