@@ -172,8 +172,11 @@ def _failures(canary: ArmCounts, stable: ArmCounts) -> str:
 
 def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:
     """Weight that is live, traffic that is there, and not one request: callers get no answers."""
-    application, canary = trial.seen.application, trial.canary
+    application, deployment, canary = trial.seen.application, trial.deployment, trial.canary
     if canary.weight == 0 or application is None or application.route is None:
+        return None
+    if deployment is not None and not deployment.ready:
+        # No wonder, and not yet the version's fault: `broken_pods` tells that, and takes its requests back as well.
         return None
     if application.route.get(canary.version) != canary.weight:
         return None
@@ -183,4 +186,5 @@ def _black_hole(trial: Trial, evidence: Evidence) -> Action | None:
     expected = sum(counts.stable.requests for counts in last) * canary.weight / max(1, 100 - canary.weight)
     if expected < _BLACK_HOLE_REQUESTS:
         return None
-    return Revert(canary.version, f"not one of about {expected:.0f} requests reached it", evidence)
+    dying = f", and its pods die{_word_of(deployment)}" if deployment is not None and _keep_dying(deployment) else ""
+    return Revert(canary.version, f"not one of about {expected:.0f} requests reached it{dying}", evidence)

@@ -255,6 +255,18 @@ def test_a_canary_that_gets_no_request_at_its_weight_is_reverted():
     assert "requests reached it" in world.release.rejected[0].reason
 
 
+def test_pods_that_went_away_are_not_called_a_version_that_no_request_reaches():
+    world = World(versions=[42, 43])
+    assert world.run(300, until=lambda: world.weight > 0)
+    # Away between two passes for so long that two intervals passed without a request.
+    world.behaviour[43] = Behaviour(answers=False)
+    world.advance(40)
+    world.behaviour[43] = Behaviour(answers=False, starts_after=10_000)
+    assert world.run(20, until=lambda: world.weight == 0)
+    assert world.release.rejected == ()
+    assert world.release.canary.withdrawn == "none of its pods is Ready"
+
+
 def test_steps_of_the_policy_are_not_jumped_over():
     world = World(
         POLICY.replace("ramp: {budget: 20}", "ramp: {budget: 5000, steps: [1, 3, 10, 20]}"), versions=[42, 43]
