@@ -52,7 +52,8 @@ class Course:
     def beyond_the_canarys_share(self, canary):
         """Requests that stable did not answer, less those that the canary was to answer; chance may make it 4 sigma.
 
-        stable's are those that it was sent: what is lacking was answered by the canary, well or not, or by nobody.
+        stable's are those that it was sent: what is lacking was answered by the canary, well or not, or by nobody. REST
+        does not tell who answered, and what it answered well harmed nobody.
         """
         stable = ModelVersion(self.installation.release()["stable"]["version"])
         changes = list(self.exposed(canary))
@@ -62,7 +63,7 @@ class Course:
             percents = [percent for at, percent in changes if second.time - 7 < at <= second.time]
             percents += [percent for at, percent in changes if at <= second.time - 7][-1:]
             answers = sum(sum(codes.values()) for codes in second.answered.values())
-            without += answers - second.answered.get(stable, {}).get("OK", 0)
+            without += answers - sum(second.answered.get(who, {}).get("OK", 0) for who in (stable, None))
             share += answers * max(percents, default=0) / 100
         return without - share - 4 * share**0.5
 
