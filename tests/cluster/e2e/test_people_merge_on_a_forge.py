@@ -84,8 +84,12 @@ def history(shop):
 
 def asked(shop, forge, what, seconds):
     """The number of the promoter's open pull request."""
-    title = f"{shop.served}: {what}"
+    title = title_of(shop, what)
     return shop.until(lambda: forge.open_pull_request(title), bool, seconds, f"a pull request: {title}")
+
+
+def title_of(shop, what):
+    return f"{shop.served.name}: {shop.served.environment}: {what}"
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +154,7 @@ def test_people_merge_twice_and_a_good_version_is_promoted(course, shop, forge, 
     course.told(capsys, f"two merges and a promotion, {len(hearer.deliveries)} webhooks")
     assert course.failed() == {}
     assert course.shortfalls() == []
-    assert forge.pull_requests() == [(f"{shop.served}: {what}", True) for what in ("start 1", "start 2", "promote 2")]
+    assert forge.pull_requests() == [(title_of(shop, what), True) for what in ("start 1", "start 2", "promote 2")]
     # The forge told Argo CD of the merges, and of the promoter's own commits as well.
     told = [commit[0] for commit in course.commits() if commit[0] not in merged]
     assert {status for revision in merged + told for status in hearer.of(revision)} == {200}
