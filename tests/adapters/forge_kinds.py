@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
-from github_app import GitHubApps, tokens_of
+from adapters.github_app import GitHubApps, tokens_of
 
 from promoter.adapters.forges import ForgePlace, GiteaForge, GitHubForge, GitLabForge
 from promoter.tokens import TokenFile
@@ -139,6 +139,7 @@ class _Documented:
         self._bases, self._checks, self._required = {}, {}, []
         server.answers[""] = self._answer
         self._server = server
+        self.token_file = folder / "forge-token"
         self.place = place(f"{server.url}/shop/models", folder, "the-token")
 
     def branch(self, name):

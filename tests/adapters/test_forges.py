@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from forge_kinds import GiteaKind, GitHubAppKind, GitHubKind, GitLabKind
+from adapters.forge_kinds import GiteaKind, GitHubAppKind, GitHubKind, GitLabKind
 from real_gitea import a_gitea
 from scripted_server import as_json, body, broken_off, silent, status
 

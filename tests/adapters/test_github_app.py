@@ -10,15 +10,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from adapters.forge_kinds import GitHubAppKind
+from adapters.github_app import APP, PERMISSIONS, pem, tokens_of
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as elliptic
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
-from forge_kinds import GitHubAppKind
 from git_remote import RESNET, BareRemote, promoter_of
 from git_remote import git as in_git
 from git_server import serving
-from github_app import APP, PERMISSIONS, pem, tokens_of
 from scripted_server import silent
 
 from promoter.adapters.forges import ForgePlace, GitHubForge

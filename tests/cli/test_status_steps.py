@@ -37,7 +37,7 @@ def told(forge, tmp_path):
         "PROMOTER_ARGOCD_URL": "http://127.0.0.1:9",
         "PROMOTER_PROMETHEUS_URL": "http://127.0.0.1:9",
         "PROMOTER_FORGE": f"github+{forge.place.url}",
-        "PROMOTER_FORGE_TOKEN_FILE": str(forge.place.token_file),
+        "PROMOTER_FORGE_TOKEN_FILE": str(forge.token_file),
         "PROMOTER_COMMITS": "pull-request",
     }
 
