@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -36,10 +37,15 @@ class Model(BaseHTTPRequestHandler):
         pass
 
 
+class ModelServer(ThreadingHTTPServer):
+    daemon_threads = True
+    # On a busy machine many connections wait to be accepted, and none of them may be refused.
+    request_queue_size = 128
+
+
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Model) as serving:
-        serving.daemon_threads = True
+    with ModelServer(("127.0.0.1", 0), Model) as serving:
         serving.asked, serving.seconds = [], 0.0
         threading.Thread(target=serving.serve_forever, args=(0.02,), daemon=True).start()
         yield serving
@@ -68,7 +74,7 @@ def test_golden_requests_are_sent_in_turn_and_told_by_version_and_error(server, 
     assert told.returncode == 0, told.stderr
     assert {(path, host) for path, host, _, _ in server.asked} == {("/v1/models/ranker:predict", "ranker.example.com")}
     sent = len(server.asked)
-    assert told.stdout.startswith(f"{sent} sent in 1s: ")
+    assert re.match(rf"{sent} sent in \d+s: ", told.stdout), told.stdout
     failed = sum(body == BODIES[2] for _, _, body, _ in server.asked)
     answered = sent - failed
     assert f"{answered} answered (version 42: {answered}), {failed} failed (500: {failed})" in told.stdout
@@ -104,7 +110,7 @@ def test_a_version_in_a_store_brings_its_own(server, tmp_path):
 
 def test_sigterm_ends_it_with_what_was_sent(server, file):
     with subprocess.Popen(command(file, server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while len(server.asked) < 5 and time.monotonic() < until:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)

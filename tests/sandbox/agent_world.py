@@ -27,7 +27,7 @@ VALUES = f"""
 model: {{name: resnet50, storageUri: file:///models/resnet50}}
 route: {{hosts: [{HOST}], timeout: 5s}}
 monitoring: {{interval: 1s}}
-startupDeadlineSeconds: 10
+startupDeadlineSeconds: 300
 terminationDrainSeconds: 1
 """
 
@@ -52,7 +52,7 @@ def free_ports(count):
     return ports
 
 
-def eventually(check, timeout=40.0, every=0.05):
+def eventually(check, timeout=120.0, every=0.05):
     """The first true value of `check`, asked again and again; what it is worth, the caller asserts."""
     deadline = time.monotonic() + timeout
     while not (value := check()) and time.monotonic() < deadline:

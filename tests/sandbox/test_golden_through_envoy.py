@@ -73,7 +73,9 @@ def test_golden_requests_are_split_by_weight_and_counted_by_the_servers(tmp_path
         )
         by_version = {version: counted(server) for version, server in servers.items()}
     assert told.returncode == 0, told.stderr
-    sent, answered, failed = re.match(r"(\d+) sent in 3s: (\d+) answered .*, (\d+) failed", told.stdout).groups()
+    totals = re.match(r"(\d+) sent in \d+s: (\d+) answered .*, (\d+) failed", told.stdout)
+    assert totals, told.stdout
+    sent, answered, failed = totals.groups()
     good = re.search(r"\(version 2: (\d+), version 3: (\d+)\)", told.stdout).groups()
     assert [by_version[version]["OK"] for version in (2, 3)] == [int(count) for count in good]
     assert sum(by_version[3].values()) - by_version[3]["OK"] == int(failed) > 0

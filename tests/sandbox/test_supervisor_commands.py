@@ -119,7 +119,7 @@ def test_with_an_emulator_that_a_person_chose_none_is_started_and_a_shell_learns
     assert not processes.marked(layout.directory)
 
 
-def until(holds, patience=60):
+def until(holds, patience=300):
     deadline = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < deadline

@@ -196,10 +196,15 @@ async def grpc_server():
     await server.stop(0)
 
 
+class RestServer(ThreadingHTTPServer):
+    daemon_threads = True
+    # On a busy machine many connections wait to be accepted, and none of them may be refused.
+    request_queue_size = 128
+
+
 @pytest.fixture
 def rest_server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), RestPredict)
-    server.daemon_threads = True
+    server = RestServer(("127.0.0.1", 0), RestPredict)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()
@@ -247,13 +252,15 @@ def traffic(target, results, *options):
 
 def test_sigterm_ends_it_cleanly_with_totals(tmp_path, rest_server):
     results = tmp_path / "results.jsonl"
-    with subprocess.Popen(traffic(rest_server, results, "--rest-share", "1", "--rate", "50")) as process:
-        until = time.monotonic() + 20
+    with subprocess.Popen(
+        traffic(rest_server, results, "--rest-share", "1", "--rate", "50", "--deadline", "30")
+    ) as process:
+        until = time.monotonic() + 60
         while not (results.exists() and read_results(results).sent):
             assert time.monotonic() < until
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     read = read_results(results)
     totals = json.loads(results.read_text().splitlines()[-1])["totals"]
     assert read.answered() == {V7: {OK: read.sent}}
