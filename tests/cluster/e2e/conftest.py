@@ -69,12 +69,8 @@ def serving(installation, history, versions):
     installation.start_promoter()
     installation.publish(versions[1], 1)
     installation.until(installation.release, lambda release: "stable" in release, 120, "version 1 becomes stable")
-    installation.until(lambda: list(history.states())[-1:], _is_well, 170, "the Application is Synced and Healthy")
+    installation.until(history.is_well, bool, 170, "the Application is Synced and Healthy")
     return installation
-
-
-def _is_well(states):
-    return bool(states) and states[-1][1:] == ("Synced", "Healthy")
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,11 @@ class History:
                 yield state
             last = state
 
+    def is_well(self):
+        """Whether the newest state of the Application is Synced and Healthy."""
+        states = list(self.states())
+        return bool(states) and states[-1][1:] == ("Synced", "Healthy")
+
 
 def _serves(pod):
     conditions = {each["type"]: each["status"] for each in pod.get("status", {}).get("conditions", [])}

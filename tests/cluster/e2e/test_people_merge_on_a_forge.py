@@ -101,6 +101,7 @@ def client(shop, forge, history, versions):
     forge.agree(number)
     shop.until(shop.release, lambda release: "stable" in release, 120, "version 1 becomes stable")
     first_answer_of(shop, ModelVersion(1), seconds=200)
+    shop.until(history.is_well, bool, 170, "the Application is Synced and Healthy")
     sends = Client(shop)
     yield sends
     sends.stop()
@@ -117,12 +118,13 @@ def refreshes(course):
     return [event for event in events if REFRESH in event.content["metadata"].get("annotations", {})]
 
 
-def seen_at(course, revision):
-    """The first event in which Argo CD has compared the cluster with this revision; None while there is none."""
+def compared(course):
+    """Each revision that Argo CD has compared the cluster with, from the course's beginning on, and its first event."""
+    first = {}
     for event in course.history.events("Application"):
-        if event.content.get("status", {}).get("sync", {}).get("revision") == revision:
-            return event
-    return None
+        if event.revision > course.since:
+            first.setdefault(event.content.get("status", {}).get("sync", {}).get("revision"), event)
+    return first
 
 
 def linked(shop, link):
@@ -166,13 +168,15 @@ def test_a_persons_merge_is_live_because_the_forge_told_argo_cd_of_it(course, sh
     shop.stop_promoter()
     time.sleep(5)
     began = Course(shop, course.history, course.client)
-    path, edit = linked(shop, "https://grafana.example.com/d/ranker")
+    path, edit = linked(shop, "Dashboard|https://grafana.example.com/d/ranker")
     number = forge.propose(shop.name, path, edit, "A link to the dashboard")
     merged_at = time.time()
     revision = forge.agree(number)
     shop.until(lambda: hearer.of(revision), bool, 60, "the forge tells of the merge")
     shop.until(lambda: refreshes(began), bool, 60, "Argo CD's server asks for a look at Git")
-    seen = shop.until(lambda: seen_at(began, revision), bool, 60, "Argo CD has seen the merge")
+    seen = shop.until(
+        lambda: compared(began), lambda known: revision in known, 60, f"Argo CD has compared the cluster with {revision}"
+    )[revision]
     stable = ("deployment", f"{shop.served.model}-v2", "--namespace", shop.name)
     link = "link.argocd.argoproj.io/dashboard"
     shop.until(lambda: got(*stable)["metadata"]["annotations"].get(link), bool, 60, "the Deployment has the link")
@@ -189,7 +193,7 @@ def test_a_persons_merge_is_live_because_the_forge_told_argo_cd_of_it(course, sh
 
 def test_a_webhook_with_another_secret_is_refused_and_argo_cd_does_not_look(course, shop, forge, hearer):
     forge.call(hearer.url, "another")
-    path, edit = linked(shop, "https://grafana.example.com/d/other")
+    path, edit = linked(shop, "Dashboard|https://grafana.example.com/d/other")
     revision = forge.agree(forge.propose(shop.name, path, edit, "Another link"))
     assert shop.until(lambda: hearer.of(revision), bool, 60, "the forge tells of the merge") == [400]
     time.sleep(5)
