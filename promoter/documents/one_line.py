@@ -19,7 +19,8 @@ def one_line(text: str, longest: int = LONGEST_REASON) -> str:
 
 def is_one_line(text: str) -> bool:
     """Whether `one_line` would drop or replace nothing inside `text`."""
-    return all(map(_is_printable, text))
+    # What Python calls printable has no character of these categories, and is told at once.
+    return text.isprintable() or all(map(_is_printable, text))
 
 
 def _is_printable(character: str) -> bool:
