@@ -282,7 +282,7 @@ def test_a_tenth_fails_on_the_version_that_refuses_dark_images(tmp_path, tmp_pat
     with running(tmp_path, zoo, 3) as server:
         server.wait_until_ready()
         for port, share in ((8500, "0"), (8501, "1")):
-            options = ("--rate", "50", "--rest-share", share, "--seconds", "3")
+            options = ("--rate", "50", "--rest-share", share, "--seconds", "3", "--deadline", "30")
             results = tmp_path / f"{port}.jsonl"
             subprocess.run(traffic(f"{server.address}:{port}", results, *options), check=True, timeout=60)
             read = read_results(results)

@@ -72,18 +72,23 @@ class Checkout:
     def change(self, path, edit, subject):
         """Commit what `edit` makes of a file's text and push it, again where somebody was quicker."""
         for _ in range(10):
-            self.pull()
-            file = self.folder / path
-            file.write_text(edit(file.read_text(encoding="utf-8")), encoding="utf-8")
-            self.git("commit", "--quiet", "--all", "--message", subject)
-            if (
-                run(
-                    *self._git, "push", "--quiet", "origin", f"HEAD:{self.branch}", cwd=self.folder, check=False
-                ).returncode
-                == 0
-            ):
-                return self.git("rev-parse", "HEAD").strip()
+            revision = self.commit(path, edit, subject)
+            if self.push():
+                return revision
         raise AssertionError(f"{subject!r} could not be pushed in ten tries")
+
+    def commit(self, path, edit, subject):
+        """Commit, on the newest head, what `edit` makes of a file's text; it is here alone until it is pushed."""
+        self.pull()
+        file = self.folder / path
+        file.write_text(edit(file.read_text(encoding="utf-8")), encoding="utf-8")
+        self.git("commit", "--quiet", "--all", "--message", subject)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def push(self):
+        """Whether nobody was quicker."""
+        words = (*self._git, "push", "--quiet", "origin", f"HEAD:{self.branch}")
+        return run(*words, cwd=self.folder, check=False).returncode == 0
 
     def commits(self, path):
         """(revision, author's e-mail, subject) of each commit that changed `path`, the oldest first."""

@@ -174,9 +174,8 @@ def test_a_persons_merge_is_live_because_the_forge_told_argo_cd_of_it(course, sh
     revision = forge.agree(number)
     shop.until(lambda: hearer.of(revision), bool, 60, "the forge tells of the merge")
     shop.until(lambda: refreshes(began), bool, 60, "Argo CD's server asks for a look at Git")
-    seen = shop.until(
-        lambda: compared(began), lambda known: revision in known, 60, f"Argo CD has compared the cluster with {revision}"
-    )[revision]
+    looked = f"Argo CD has compared the cluster with {revision}"
+    seen = shop.until(lambda: compared(began), lambda known: revision in known, 60, looked)[revision]
     stable = ("deployment", f"{shop.served.model}-v2", "--namespace", shop.name)
     link = "link.argocd.argoproj.io/dashboard"
     shop.until(lambda: got(*stable)["metadata"]["annotations"].get(link), bool, 60, "the Deployment has the link")

@@ -69,11 +69,13 @@ class Hand:
         return re.sub(r"(?m)^  canary:\n(    .*\n)+", "", text)
 
     def commit(self, edit, subject):
-        """Push it, and have Argo CD look."""
-        path = self.installation.served.release_path
-        revision = self.installation.checkout.change(path, edit, f"{self.installation.served}: {subject}")
-        self._cluster.application(self.installation.served, refresh=True)
-        return revision
+        """Commit it, push it, and have Argo CD look. Returns when the push began (`time.monotonic`)."""
+        served, checkout = self.installation.served, self.installation.checkout
+        checkout.commit(served.release_path, edit, f"{served}: {subject}")
+        began = time.monotonic()
+        assert checkout.push(), "nobody else commits here"
+        self._cluster.application(served, refresh=True)
+        return began
 
     def rest(self):
         """Everything goes to stable."""
@@ -94,8 +96,7 @@ class Hand:
         looking = threading.Thread(target=lambda: answered.append(first_answer_of(self.installation, wanted)))
         looking.start()
         time.sleep(0.3)
-        began = time.monotonic()
-        self.commit(self.at(weight), f"canary {OTHER} at {weight} %")
+        began = self.commit(self.at(weight), f"canary {OTHER} at {weight} %")
         looking.join()
         return answered[0] - began
 
