@@ -15,6 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
+class QueueingServer(ThreadingHTTPServer):
+    """Refuses no connection on a busy machine, where many wait to be accepted."""
+
+    request_queue_size = 128
+
+
 @dataclass
 class Request:
     path: str
@@ -69,12 +75,11 @@ def scripted_server() -> Iterator[ScriptedServer]:
         def log_message(self, *args):
             pass
 
-    class Server(ThreadingHTTPServer):
+    class Server(QueueingServer):
         def handle_error(self, request, client_address):
             """A client that hangs up in the middle is what some tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     server.block_on_close = False
     script = ScriptedServer(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -18,8 +18,8 @@ from promoter.tokens import TokenFile
 FIRST = "0" * 39 + "1"
 
 
-def place(url, folder, token):
-    file = folder / "forge-token"
+def place(url, file, token):
+    """That repository, with this token in that file."""
     file.write_text(token + "\n")
     return ForgePlace(url, "main", TokenFile(file), timedelta(seconds=20))
 
@@ -37,7 +37,7 @@ class GiteaKind:
         self.admins_token.write_text(gitea.token)
         self.token_file = folder / "forge-token"
         rights = TokenFile(self.admins_token)
-        self.place = replace(place(f"{gitea.url}/{self._path}", folder, token), rights=rights)
+        self.place = replace(place(f"{gitea.url}/{self._path}", self.token_file, token), rights=rights)
         self.forge = GiteaForge(self.place)
 
     def _write(self, file, text, more):
@@ -140,7 +140,7 @@ class _Documented:
         server.answers[""] = self._answer
         self._server = server
         self.token_file = folder / "forge-token"
-        self.place = place(f"{server.url}/shop/models", folder, "the-token")
+        self.place = place(f"{server.url}/shop/models", self.token_file, "the-token")
 
     def branch(self, name):
         self._branches[name] = f"{len(self._branches) + 1:040x}"

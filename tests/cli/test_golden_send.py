@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from scripted_server import QueueingServer
 
 from promoter.documents.golden_file import GOLDEN_FILE
 
@@ -37,15 +38,9 @@ class Model(BaseHTTPRequestHandler):
         pass
 
 
-class ModelServer(ThreadingHTTPServer):
-    daemon_threads = True
-    # On a busy machine many connections wait to be accepted, and none of them may be refused.
-    request_queue_size = 128
-
-
 @pytest.fixture
 def server():
-    with ModelServer(("127.0.0.1", 0), Model) as serving:
+    with QueueingServer(("127.0.0.1", 0), Model) as serving:
         serving.asked, serving.seconds = [], 0.0
         threading.Thread(target=serving.serve_forever, args=(0.02,), daemon=True).start()
         yield serving

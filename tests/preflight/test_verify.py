@@ -23,6 +23,8 @@ from promoter.preflight.version_files import NotSigned
 pytestmark = pytest.mark.sandbox
 
 COMMAND = [sys.executable, "-m", "promoter", "verify"]
+# The difference that counts, which most tests here switch off.
+LEAST_SECONDS = checks._LEAST_SECONDS
 
 
 def failed(found):
@@ -198,11 +200,11 @@ def test_a_policy_turns_a_check_into_a_warning(verified):
 
 
 def test_three_times_slower_is_told(verified, monkeypatch):
-    monkeypatch.setattr(checks, "_LEAST_SECONDS", 0.0002)
+    monkeypatch.setattr(checks, "_LEAST_SECONDS", LEAST_SECONDS)
     monkeypatch.setattr(checks, "_MOST_TURNS", 20)
     found, by_name = verified("work-3", "work-1")
     assert failed(found) == ["latency"]
-    assert 1.5 < by_name["latency"].figures["ratio"] < 8
+    assert 2 < by_name["latency"].figures["ratio"] < 5
 
 
 def test_four_times_the_memory_is_told(verified):

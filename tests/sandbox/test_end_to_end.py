@@ -25,8 +25,8 @@ def test_a_good_version_is_promoted_although_the_promoter_is_killed_at_random_mo
         watch.sandbox.start(PROMOTER)
         if number == 1:
             # The first two may end its preflight, which begins again; the others come in the rollout.
-            watch.until(lambda: watch.release.canary is not None, 200, "version 2 starts")
-    watch.until_promoted(2, patience=400)
+            watch.until(lambda: watch.release.canary is not None, "version 2 starts")
+    watch.until_promoted(2)
     said = watch.said(2)
     assert said[0] == "canary 2 starts at 0 %"
     assert said[-2:] == ["canary 2 at 100 %", "2 is stable"]
@@ -38,7 +38,7 @@ def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch):
     version = ModelVersion(3)
     before = watch.release.stable
     watch.drop(3)
-    watch.until_reverted(3, patience=400)
+    watch.until_reverted(3)
     assert watch.release.stable == before
     assert watch.said(3)[-2:] == ["canary 3 reverted", "canary 3 removed"]
     # On a machine that is busy the reason may name slowness besides.
@@ -52,7 +52,7 @@ def test_a_faulty_version_is_reverted_and_stable_is_untouched(watch):
 def test_a_version_that_stables_callers_could_not_ask_fails_its_preflight_and_costs_nothing(watch):
     version = ModelVersion(6)
     watch.drop(6)
-    watch.until_reverted(6, patience=200)
+    watch.until_reverted(6)
     assert watch.said(6) == ["6 fails its preflight"]
     assert watch.release.rejection(version).reason.startswith(
         "its preflight failed: signatures: stable's callers could not ask it: serving_default: input"

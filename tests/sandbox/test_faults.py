@@ -37,7 +37,7 @@ def test_without_the_git_remote_it_is_tried_again_and_nothing_is_lost(watch):
     try:
         watch.drop(7)
         watch.until(
-            lambda: len(watch.events("repository.unavailable")) >= already + 2, 120, "the promoter says what is wrong"
+            lambda: len(watch.events("repository.unavailable")) >= already + 2, "the promoter says what is wrong"
         )
         said, exit_status = status(watch)
     finally:
@@ -47,12 +47,12 @@ def test_without_the_git_remote_it_is_tried_again_and_nothing_is_lost(watch):
     assert said["head"] == head
     failures = [event.number("failures") for event in watch.events("repository.unavailable")[already:]]
     assert failures == sorted(failures), "failures in a row, with back-off"
-    watch.until(lambda: watch.weight is not None, 200, "the rollout starts once the remote is back")
+    watch.until(lambda: watch.weight is not None, "the rollout starts once the remote is back")
     assert watch.revisions[watch.revisions.index(head) + 1 :] == watch.revisions[-1:]
 
 
 def test_prometheus_stopped_for_twenty_seconds_holds_the_weight(watch):
-    watch.until(lambda: (watch.weight or 0) > 0, 200, "the canary gets requests")
+    watch.until(lambda: (watch.weight or 0) > 0, "the canary gets requests")
     watch.sandbox.stop(PROMETHEUS)
     # A decision that was under way when Prometheus went away may still arrive.
     time.sleep(2)
@@ -67,11 +67,11 @@ def test_prometheus_stopped_for_twenty_seconds_holds_the_weight(watch):
 def test_prometheus_stopped_for_longer_than_max_blind_withdraws_and_once_it_is_back_the_version_is_promoted(watch):
     assert watch.weight, "the rollout goes on"
     watch.sandbox.stop(PROMETHEUS)
-    watch.until(lambda: watch.weight == 0, 200, "the canary is withdrawn")
+    watch.until(lambda: watch.weight == 0, "the canary is withdrawn")
     assert watch.release.canary.withdrawn.startswith("blind for")
     assert watch.release.rejection(ModelVersion(7)) is None
     watch.sandbox.start(PROMETHEUS)
-    watch.until_promoted(7, patience=400)
+    watch.until_promoted(7)
     said = watch.said(7)
     assert said.count("canary 7 withdrawn") == 1
     assert said[-2:] == ["canary 7 at 100 %", "7 is stable"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Thread
 
 import grpc
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_server_process import built_zoo, running
+from scripted_server import QueueingServer
 
 from promoter.domain.version import ModelVersion
 from promoter.errors import InvalidDocument
@@ -196,15 +197,9 @@ async def grpc_server():
     await server.stop(0)
 
 
-class RestServer(ThreadingHTTPServer):
-    daemon_threads = True
-    # On a busy machine many connections wait to be accepted, and none of them may be refused.
-    request_queue_size = 128
-
-
 @pytest.fixture
 def rest_server():
-    server = RestServer(("127.0.0.1", 0), RestPredict)
+    server = QueueingServer(("127.0.0.1", 0), RestPredict)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -118,13 +118,12 @@ def refreshes(course):
     return [event for event in events if REFRESH in event.content["metadata"].get("annotations", {})]
 
 
-def compared(course):
-    """Each revision that Argo CD has compared the cluster with, from the course's beginning on, and its first event."""
-    first = {}
+def seen_at(course, revision):
+    """The first event in which Argo CD has compared the cluster with this revision; None while there is none."""
     for event in course.history.events("Application"):
-        if event.revision > course.since:
-            first.setdefault(event.content.get("status", {}).get("sync", {}).get("revision"), event)
-    return first
+        if event.content.get("status", {}).get("sync", {}).get("revision") == revision:
+            return event
+    return None
 
 
 def linked(shop, link):
@@ -174,8 +173,7 @@ def test_a_persons_merge_is_live_because_the_forge_told_argo_cd_of_it(course, sh
     revision = forge.agree(number)
     shop.until(lambda: hearer.of(revision), bool, 60, "the forge tells of the merge")
     shop.until(lambda: refreshes(began), bool, 60, "Argo CD's server asks for a look at Git")
-    looked = f"Argo CD has compared the cluster with {revision}"
-    seen = shop.until(lambda: compared(began), lambda known: revision in known, 60, looked)[revision]
+    seen = shop.until(lambda: seen_at(began, revision), bool, 60, "Argo CD has seen the merge")
     stable = ("deployment", f"{shop.served.model}-v2", "--namespace", shop.name)
     link = "link.argocd.argoproj.io/dashboard"
     shop.until(lambda: got(*stable)["metadata"]["annotations"].get(link), bool, 60, "the Deployment has the link")
